@@ -48,11 +48,17 @@ if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 # What every target of this project is compiled and linked with, and no target of a user.
+file(RELATIVE_PATH RUNNEL_SOURCE_FROM_BUILD ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR})
+string(REGEX REPLACE "/$" "" RUNNEL_SOURCE_FROM_BUILD ${RUNNEL_SOURCE_FROM_BUILD})
+file(RELATIVE_PATH RUNNEL_BUILD_FROM_SOURCE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 add_library(runnel_build_flags INTERFACE)
 target_compile_options(runnel_build_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror
     # Names of source files in messages and debug information do not depend on where the
-    # repository lies: they read src/core/x.cpp, and ccache hits from another checkout.
-    -ffile-prefix-map=${PROJECT_SOURCE_DIR}/= -ffile-prefix-map=${PROJECT_BINARY_DIR}=build)
+    # repository lies: they read src/core/x.cpp, and ccache hits from another checkout. With its
+    # base directory set, ccache has already made absolute names relative to the build directory.
+    -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=
+    -ffile-prefix-map=${RUNNEL_SOURCE_FROM_BUILD}/=
+    -ffile-prefix-map=${PROJECT_BINARY_DIR}=${RUNNEL_BUILD_FROM_SOURCE})
 if(RUNNEL_SANITIZE)
     target_compile_options(runnel_build_flags INTERFACE
         -fsanitize=${RUNNEL_SANITIZE} -fno-sanitize-recover=all)
