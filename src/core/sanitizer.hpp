@@ -17,6 +17,13 @@
 
 namespace runnel::inline v0 {
 
+/// Whether this is a build with the address sanitizer.
+#ifdef RUNNEL_ADDRESS_SANITIZER
+inline constexpr bool address_sanitizer = true;
+#else
+inline constexpr bool address_sanitizer = false;
+#endif
+
 /// Makes the address sanitizer report any access until `unpoison`. Nothing in other builds.
 inline void poison([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t size) noexcept {
 #ifdef RUNNEL_ADDRESS_SANITIZER

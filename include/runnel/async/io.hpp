@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runnel/async/time.hpp"
+#include "runnel/core/buffer.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <sys/socket.h>
+
+namespace runnel::inline v0 {
+
+class io_request;
+
+/// An open, non-blocking file as a loop's backend knows it. Lives in whatever owns the file, does not
+/// move, and is attached to one backend between `attach` and `detach`. Owning the number is the
+/// owner's business: `detach` does not close it.
+class descriptor {
+public:
+    explicit descriptor(int fd) noexcept : fd_(fd) {}
+    descriptor(const descriptor&) = delete;
+    descriptor& operator=(const descriptor&) = delete;
+    ~descriptor() = default;
+
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+
+private:
+    friend class epoll_backend;
+    friend class uring_backend;
+
+    int fd_;
+    /// Requests that wait, one of each direction.
+    io_request* reader_ = nullptr;
+    io_request* writer_ = nullptr;
+    /// epoll: what the last events and calls said, so that a call bound to fail is not made.
+    bool readable_ = true;
+    bool writable_ = true;
+    bool hung_up_ = false;
+    /// io_uring: what belongs to this descriptor in the backend beyond single requests.
+    void* extension_ = nullptr;
+};
+
+/// What a request asks of the kernel.
+enum class io_kind : std::uint8_t {
+    receive,      ///< read what is there into a buffer of the backend's choice: `data`
+    receive_into, ///< read into the iovecs of `message` (recvmsg: ancillary data too)
+    send,         ///< write the iovecs of `message`; may be partial
+    accept,       ///< `result` is a new non-blocking, close-on-exec descriptor
+    readable,     ///< wait until a read would not block
+    writable,     ///< wait until a write would not block
+};
+
+/// Whether a request belongs to the reading direction of its descriptor.
+[[nodiscard]] constexpr bool reads(io_kind kind) noexcept {
+    return kind != io_kind::send && kind != io_kind::writable;
+}
+
+/// One call to the kernel, embedded in whatever makes it; reused, never moved. At most one request of
+/// each direction may be pending on a descriptor.
+class io_request {
+public:
+    using function = void (*)(io_request& self) noexcept;
+
+    /// `done` is called from the loop when a request that was pending has its `result`.
+    io_request(descriptor& target, function done) noexcept : file(&target), done_(done) {}
+    io_request(const io_request&) = delete;
+    io_request& operator=(const io_request&) = delete;
+
+    descriptor* file;
+    io_kind kind = io_kind::readable;
+    /// Bytes that a `receive` would like room for; a hint.
+    std::uint32_t size_hint = 0;
+    /// For `send` and `receive_into`: MSG_ flags of the call.
+    int flags = 0;
+    /// For `send` and `receive_into`: what `sendmsg` and `recvmsg` take; iovecs stay valid meanwhile.
+    msghdr message{};
+
+    /// Bytes moved (0 from a receive: the peer has shut down), the new descriptor, or -errno.
+    int result = 0;
+    /// What a `receive` received.
+    buffer data;
+
+    [[nodiscard]] bool pending() const noexcept { return pending_; }
+
+private:
+    friend class epoll_backend;
+    friend class uring_backend;
+    void finish(int outcome) noexcept {
+        result = outcome;
+        pending_ = false;
+        done_(*this);
+    }
+
+    function done_;
+    bool pending_ = false;
+    /// io_uring: a cancellation is on its way.
+    bool cancelling_ = false;
+};
+
+/// Counters of a backend since its loop was made.
+struct io_statistics {
+    std::uint64_t system_calls = 0; ///< all the backend made: waits, submissions, reads, writes, …
+    std::uint64_t requests = 0;     ///< requests started
+    std::uint64_t waits = 0;        ///< times it asked the kernel for events
+};
+
+/// How a loop talks to the kernel, or pretends to: io_uring, epoll and virtual time.
+class io_backend {
+public:
+    io_backend() = default;
+    io_backend(const io_backend&) = delete;
+    io_backend& operator=(const io_backend&) = delete;
+    /// Ends every pending request with -ECANCELED (calling `done`), so that owners can free themselves.
+    virtual ~io_backend() = default;
+
+    /// The present moment of the backend's clock.
+    [[nodiscard]] virtual time_point now() noexcept = 0;
+
+    /// Finishes what requests are done. Waits for the first at most until `deadline`; not at all if
+    /// `poll` is set. Gives the time afterwards. Returns early after `wake`.
+    virtual time_point wait(time_point deadline, bool poll) noexcept = 0;
+
+    /// Makes the present or next `wait` return. From any thread.
+    virtual void wake() noexcept = 0;
+
+    /// Takes a descriptor in. 0 or an errno: ENOTSUP where the backend has no kernel below it, EPERM for
+    /// files that cannot be waited for, such as regular ones.
+    [[nodiscard]] virtual int attach(descriptor& file) noexcept = 0;
+
+    /// Lets a descriptor go. Requires that no request of it is pending. Call before closing the file.
+    virtual void detach(descriptor& file) noexcept = 0;
+
+    /// Starts a request. True if it finished at once (`result` is set, `done` is not called); false if
+    /// it is pending.
+    [[nodiscard]] virtual bool start(io_request& request) noexcept = 0;
+
+    /// Ends a pending request early. True if it is off at once, without `done`; false if `done` will
+    /// come, with -ECANCELED or whatever the kernel still did: nothing received is ever dropped.
+    [[nodiscard]] virtual bool cancel(io_request& request) noexcept = 0;
+
+    [[nodiscard]] const io_statistics& statistics() const noexcept { return statistics_; }
+
+protected:
+    io_statistics statistics_;
+};
+
+} // namespace runnel::inline v0

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runnel/async/stop.hpp"
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+namespace runnel::inline v0 {
+
+template <class T>
+class task;
+
+/// What all tasks' promises share: who waits for the task, what stops it, and where it stands.
+class promise_base {
+public:
+    /// Called instead of resuming a continuation, for tasks that no coroutine awaits.
+    using finish_function = void (*)(promise_base& self) noexcept;
+
+    promise_base() noexcept = default;
+    promise_base(const promise_base&) = delete;
+    promise_base& operator=(const promise_base&) = delete;
+
+    // Frames come from per-thread free lists, so that starting a task allocates nothing in the
+    // steady state.
+    static void* operator new(std::size_t size);
+    static void operator delete(void* frame, std::size_t size) noexcept;
+
+    struct final_awaiter {
+        [[nodiscard]] bool await_ready() const noexcept { return false; }
+        template <class P>
+        void await_suspend(std::coroutine_handle<P> self) const noexcept {
+            self.promise().finished();
+        }
+        void await_resume() const noexcept {}
+    };
+    std::suspend_always initial_suspend() noexcept { return {}; }
+    final_awaiter final_suspend() noexcept { return {}; }
+    void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+
+    /// Notes where the task waits, for reports of what a program is doing.
+    template <class Awaitable>
+    Awaitable&& await_transform(
+        Awaitable&& awaitable,
+        std::source_location where = std::source_location::current()) noexcept {
+        where_ = where;
+        return static_cast<Awaitable&&>(awaitable);
+    }
+
+    /// What stops this task's operations; null: nothing.
+    [[nodiscard]] stop_source* stop() const noexcept { return stop_; }
+    /// The task that awaits this one; null at the root of a scope or of the loop.
+    [[nodiscard]] const promise_base* parent() const noexcept { return parent_; }
+    /// The place of the `co_await` at which the task stands.
+    [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
+    /// The name given when the task was spawned; null without.
+    [[nodiscard]] const char* name() const noexcept { return name_; }
+
+    /// Makes the task a child that `parent` awaits.
+    void adopt_by(promise_base& parent, std::coroutine_handle<> continuation) noexcept {
+        parent_ = &parent;
+        stop_ = parent.stop_;
+        continuation_ = continuation;
+    }
+    /// Makes the task a root: `finish` is called when it is done, with `owner()` for its use.
+    void adopt_as_root(finish_function finish, void* owner, stop_source* stop,
+                       const char* name) noexcept {
+        finish_ = finish;
+        owner_ = owner;
+        stop_ = stop;
+        name_ = name;
+    }
+    [[nodiscard]] void* owner() const noexcept { return owner_; }
+
+    /// Runs the task until it first waits. True if it finished meanwhile; the continuation or the
+    /// finish function is then not called.
+    bool run_inline(std::coroutine_handle<> self) {
+        running_inline_ = true;
+        self.resume();
+        running_inline_ = false;
+        return done_;
+    }
+
+    void rethrow() const {
+        if (exception_ != nullptr) {
+            std::rethrow_exception(exception_);
+        }
+    }
+
+private:
+    void finished() noexcept {
+        done_ = true;
+        if (running_inline_) {
+            return;
+        }
+        // Either call may destroy this frame.
+        if (finish_ != nullptr) {
+            finish_(*this);
+        } else {
+            continuation_.resume();
+        }
+    }
+
+    union {
+        std::coroutine_handle<> continuation_{};
+        void* owner_;
+    };
+    finish_function finish_ = nullptr;
+    const promise_base* parent_ = nullptr;
+    stop_source* stop_ = nullptr;
+    const char* name_ = nullptr;
+    std::source_location where_;
+    std::exception_ptr exception_;
+    bool running_inline_ = false;
+    bool done_ = false;
+};
+
+template <class T>
+class promise final : public promise_base {
+public:
+    task<T> get_return_object() noexcept;
+
+    template <class U = T>
+        requires std::is_constructible_v<T, U>
+    void return_value(U&& value) {
+        value_.emplace(std::forward<U>(value));
+    }
+
+    /// The result, moved out. Rethrows what the task let escape. Requires that the task is done.
+    T take() {
+        rethrow();
+        return std::move(*value_);
+    }
+
+private:
+    std::optional<T> value_;
+};
+
+template <>
+class promise<void> final : public promise_base {
+public:
+    task<void> get_return_object() noexcept;
+    void return_void() noexcept {}
+    void take() const { rethrow(); }
+};
+
+/// A coroutine that starts when it is awaited, and whose awaiter continues when it is done.
+///
+/// Exactly one of these happens to a task: it is awaited by another (`co_await std::move(t)`), given
+/// to a `scope`, a combinator or `loop::run`, or dropped before it started. It inherits what stops it
+/// from whoever awaits it, and belongs to one loop. An exception that leaves the coroutine is thrown at
+/// the awaiter.
+template <class T = void>
+class [[nodiscard]] task {
+public:
+    using promise_type = promise<T>;
+    using handle = std::coroutine_handle<promise_type>;
+
+    explicit task(handle frame) noexcept : frame_(frame) {}
+    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    task& operator=(task&& other) noexcept {
+        std::swap(frame_, other.frame_);
+        return *this;
+    }
+    task(const task&) = delete;
+    task& operator=(const task&) = delete;
+    ~task() {
+        if (frame_) {
+            frame_.destroy();
+        }
+    }
+
+    class awaiter {
+    public:
+        explicit awaiter(handle frame) noexcept : frame_(frame) {}
+        [[nodiscard]] bool await_ready() const noexcept { return false; }
+        template <class P>
+        bool await_suspend(std::coroutine_handle<P> parent) {
+            promise_type& child = frame_.promise();
+            child.adopt_by(parent.promise(), parent);
+            return !child.run_inline(frame_);
+        }
+        T await_resume() { return frame_.promise().take(); }
+
+    private:
+        handle frame_;
+    };
+
+    awaiter operator co_await() && noexcept { return awaiter(frame_); }
+
+    /// The frame, for whoever runs the task as a root; the caller destroys it when it is done.
+    [[nodiscard]] handle release() && noexcept { return std::exchange(frame_, nullptr); }
+
+private:
+    handle frame_;
+};
+
+template <class T>
+task<T> promise<T>::get_return_object() noexcept {
+    return task<T>(std::coroutine_handle<promise>::from_promise(*this));
+}
+
+inline task<void> promise<void>::get_return_object() noexcept {
+    return task<void>(std::coroutine_handle<promise>::from_promise(*this));
+}
+
+} // namespace runnel::inline v0
