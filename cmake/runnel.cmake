@@ -215,8 +215,9 @@ function(runnel_fuzz layer name)
         set(found ${PROJECT_BINARY_DIR}/found/${name})
         file(MAKE_DIRECTORY ${found} ${PROJECT_BINARY_DIR}/crashes)
         math(EXPR timeout "60 + ${RUNNEL_FUZZ_SECONDS}")
-        _runnel_add_test(${test} fuzz ${timeout} OFF "" ${test} -max_total_time=${RUNNEL_FUZZ_SECONDS}
-            -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+        _runnel_add_test(${test} fuzz ${timeout} OFF ""
+            ${test} -max_total_time=${RUNNEL_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
+            -print_final_stats=1
             -artifact_prefix=${PROJECT_BINARY_DIR}/crashes/${name}- ${found} ${corpus})
     else()
         _runnel_executable(tests ${layer} ${name} ${ARGN})
