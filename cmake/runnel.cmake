@@ -10,7 +10,8 @@
 #       target headers_compile_alone.
 #
 #   runnel_program(<file>...)
-#       The executable `runnel` in <build>/bin, linked with runnel::program.
+#       The executable `runnel` in <build>/bin, linked with the INTERNAL library runnel::program.
+#       Both are compiled with RUNNEL_VERSION defined as a string.
 #
 #   runnel_test(<layer> <name> LABELS <label> [SOURCES <file>...] [DEPS <layer>...]
 #               [LIBS <target>...] [TIMEOUT <seconds>] [SERIAL] [ENVIRONMENT <NAME=VALUE>...])
@@ -128,7 +129,7 @@ function(runnel_program)
     set_target_properties(runnel PROPERTIES
         CXX_EXTENSIONS OFF
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
-    target_compile_definitions(runnel PRIVATE RUNNEL_VERSION="${PROJECT_VERSION}")
+    target_compile_definitions(runnel_program PUBLIC RUNNEL_VERSION="${PROJECT_VERSION}")
     target_link_libraries(runnel PRIVATE runnel::program fmt::fmt runnel_build_flags)
     install(TARGETS runnel RUNTIME)
 endfunction()

@@ -89,6 +89,7 @@ class Tidy(unittest.TestCase):
         self.assertEqual(found(header, SPDX + "namespace runnel::inline v0 {}\n"),
                          {("pragma_once", 1)})
         self.assertEqual(found(header, SPDX + "#pragma once\nint x;\n"), {("namespaces", 1)})
+        self.assertEqual(found(header, SPDX + "#pragma once\n#include <span>\n"), set())
         self.assertEqual(cpp("int x;\n\n"), {("whitespace", 4)})
         self.assertEqual(cpp("int x;"), {("whitespace", 2)})
         self.assertEqual(cpp('#include "../host/x.hpp"\n'), {("includes", 2)})
