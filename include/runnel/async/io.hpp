@@ -14,30 +14,48 @@ namespace runnel::inline v0 {
 
 class io_request;
 
-/// An open, non-blocking file as a loop's backend knows it. Lives in whatever owns the file, does not
-/// move, and is attached to one backend between `attach` and `detach`. Owning the number is the
+/// What a backend has to know about an open file to use the calls that suit it.
+enum class descriptor_kind : std::uint8_t {
+    unknown, ///< to be found out by `attach`, which costs a system call
+    tcp,     ///< a TCP socket, connected or listening
+    socket,  ///< any other socket
+    other,   ///< a pipe, terminal, eventfd, device; with io_uring also a regular file
+};
+
+/// An open, non-blocking file as a loop's backend knows it. Lives in whatever owns the file, does
+/// not move, and is attached to one backend between `attach` and `detach`. Owning the number is the
 /// owner's business: `detach` does not close it.
 class descriptor {
 public:
-    explicit descriptor(int fd) noexcept : fd_(fd) {}
+    explicit descriptor(int fd, descriptor_kind kind = descriptor_kind::unknown) noexcept
+        : fd_(fd), kind_(kind) {}
     descriptor(const descriptor&) = delete;
     descriptor& operator=(const descriptor&) = delete;
     ~descriptor() = default;
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] descriptor_kind kind() const noexcept { return kind_; }
+    /// Whether a backend knows it. A backend that is destroyed lets its descriptors go first.
+    [[nodiscard]] bool attached() const noexcept { return previous_ != nullptr; }
 
 private:
+    friend class io_backend;
     friend class epoll_backend;
     friend class uring_backend;
 
     int fd_;
-    /// Requests that wait, one of each direction.
-    io_request* reader_ = nullptr;
-    io_request* writer_ = nullptr;
+    descriptor_kind kind_;
     /// epoll: what the last events and calls said, so that a call bound to fail is not made.
     bool readable_ = true;
     bool writable_ = true;
-    bool hung_up_ = false;
+    /// epoll: a short read does not mean that nothing is left.
+    bool drains_late_ = false;
+    /// Requests that wait, one of each direction.
+    io_request* reader_ = nullptr;
+    io_request* writer_ = nullptr;
+    /// The backend's list of all it knows.
+    descriptor* next_ = nullptr;
+    descriptor** previous_ = nullptr;
     /// io_uring: what belongs to this descriptor in the backend beyond single requests.
     void* extension_ = nullptr;
 };
@@ -48,8 +66,8 @@ enum class io_kind : std::uint8_t {
     receive_into, ///< read into the iovecs of `message` (recvmsg: ancillary data too)
     send,         ///< write the iovecs of `message`; may be partial
     accept,       ///< `result` is a new non-blocking, close-on-exec descriptor
-    readable,     ///< wait until a read would not block
-    writable,     ///< wait until a write would not block
+    readable,     ///< wait until a read would not block, or has an error to tell
+    writable,     ///< wait until a write would not block, or has an error to tell
 };
 
 /// Whether a request belongs to the reading direction of its descriptor.
@@ -57,8 +75,8 @@ enum class io_kind : std::uint8_t {
     return kind != io_kind::send && kind != io_kind::writable;
 }
 
-/// One call to the kernel, embedded in whatever makes it; reused, never moved. At most one request of
-/// each direction may be pending on a descriptor.
+/// One call to the kernel, embedded in whatever makes it; reused, never moved. At most one request
+/// of each direction may be pending on a descriptor.
 class io_request {
 public:
     using function = void (*)(io_request& self) noexcept;
@@ -72,12 +90,18 @@ public:
     io_kind kind = io_kind::readable;
     /// Bytes that a `receive` would like room for; a hint.
     std::uint32_t size_hint = 0;
-    /// For `send` and `receive_into`: MSG_ flags of the call.
+    /// For `send` and `receive_into` on sockets: MSG_ flags of the call. MSG_NOSIGNAL is always
+    /// added.
     int flags = 0;
-    /// For `send` and `receive_into`: what `sendmsg` and `recvmsg` take; iovecs stay valid meanwhile.
+    /// For `send`: the bytes may be sent from where they lie, which needs them unchanged until the
+    /// peer has them. The request is then done later: when the memory is free again. A hint.
+    bool zero_copy = false;
+    /// For `send` and `receive_into`: what `sendmsg` and `recvmsg` take; iovecs stay valid
+    /// meanwhile.
     msghdr message{};
 
-    /// Bytes moved (0 from a receive: the peer has shut down), the new descriptor, or -errno.
+    /// Bytes moved (0 from a receive: the peer has shut down), the new descriptor, 0 for `readable`
+    /// and `writable`, or -errno.
     int result = 0;
     /// What a `receive` received.
     buffer data;
@@ -112,7 +136,8 @@ public:
     io_backend() = default;
     io_backend(const io_backend&) = delete;
     io_backend& operator=(const io_backend&) = delete;
-    /// Ends every pending request with -ECANCELED (calling `done`), so that owners can free themselves.
+    /// Ends every pending request, with -ECANCELED or what it still got (calling `done`), so that
+    /// owners can free themselves; then lets all descriptors go.
     virtual ~io_backend() = default;
 
     /// The present moment of the backend's clock.
@@ -125,25 +150,53 @@ public:
     /// Makes the present or next `wait` return. From any thread.
     virtual void wake() noexcept = 0;
 
-    /// Takes a descriptor in. 0 or an errno: ENOTSUP where the backend has no kernel below it, EPERM for
-    /// files that cannot be waited for, such as regular ones.
+    /// Takes a descriptor in. 0 or an errno: ENOTSUP where the backend has no kernel below it,
+    /// EPERM for files that cannot be waited for, such as regular ones.
+    ///
+    /// Writing to a pipe that nobody reads gives EPIPE, never the signal: from Linux 6.18 on by a
+    /// flag of each call; before that, the first `attach` of a file that is not a socket ignores
+    /// SIGPIPE for the whole process, unless the program has set a handler of its own.
     [[nodiscard]] virtual int attach(descriptor& file) noexcept = 0;
 
-    /// Lets a descriptor go. Requires that no request of it is pending. Call before closing the file.
+    /// Lets a descriptor go. Requires that no request of it is pending. Call before closing the
+    /// file.
     virtual void detach(descriptor& file) noexcept = 0;
 
-    /// Starts a request. True if it finished at once (`result` is set, `done` is not called); false if
-    /// it is pending.
+    /// Starts a request. True if it finished at once (`result` is set, `done` is not called); false
+    /// if it is pending.
     [[nodiscard]] virtual bool start(io_request& request) noexcept = 0;
 
-    /// Ends a pending request early. True if it is off at once, without `done`; false if `done` will
-    /// come, with -ECANCELED or whatever the kernel still did: nothing received is ever dropped.
+    /// Ends a pending request early. True if it is off at once, without `done`; false if `done`
+    /// will come, with -ECANCELED or whatever the kernel still did: nothing received is ever
+    /// dropped.
     [[nodiscard]] virtual bool cancel(io_request& request) noexcept = 0;
 
     [[nodiscard]] const io_statistics& statistics() const noexcept { return statistics_; }
 
 protected:
+    /// The list of attached descriptors, in which every kernel backend keeps those it knows.
+    void link(descriptor& file) noexcept;
+    void unlink(descriptor& file) noexcept;
+
     io_statistics statistics_;
+    descriptor* attached_ = nullptr;
 };
+
+inline void io_backend::link(descriptor& file) noexcept {
+    file.next_ = attached_;
+    file.previous_ = &attached_;
+    if (attached_ != nullptr) {
+        attached_->previous_ = &file.next_;
+    }
+    attached_ = &file;
+}
+
+inline void io_backend::unlink(descriptor& file) noexcept {
+    *file.previous_ = file.next_;
+    if (file.next_ != nullptr) {
+        file.next_->previous_ = file.previous_;
+    }
+    file.previous_ = nullptr;
+}
 
 } // namespace runnel::inline v0

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
+#include "no_sigpipe.hpp"
+#include "receive_buffer.hpp"
+#include "runnel/core/check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace runnel::inline v0 {
+
+/// Readiness from epoll, edge-triggered: each descriptor is registered once, for everything.
+///
+/// A request makes its system call at once, unless what is known says that it would block; then it
+/// is parked in its descriptor, and the call is made when an event arrives. Since an edge comes
+/// only after a call that found nothing (EAGAIN), each call notes whether it left something behind.
+class epoll_backend final : public io_backend {
+public:
+    epoll_backend(int epoll, int wake_event) noexcept : epoll_(epoll), wake_event_(wake_event) {}
+    ~epoll_backend() override;
+
+    [[nodiscard]] time_point now() noexcept override;
+    time_point wait(time_point deadline, bool poll) noexcept override;
+    void wake() noexcept override;
+    [[nodiscard]] int attach(descriptor& file) noexcept override;
+    void detach(descriptor& file) noexcept override;
+    [[nodiscard]] bool start(io_request& request) noexcept override;
+    [[nodiscard]] bool cancel(io_request& request) noexcept override;
+
+private:
+    static constexpr std::size_t events_at_once = 256;
+
+    int wait_for_events(time_point deadline, bool poll) noexcept;
+    void dispatch(std::uint32_t events) noexcept;
+    bool attempt(io_request& request) noexcept;
+    int perform(io_request& request) noexcept;
+    int receive(io_request& request) noexcept;
+    int receive_into(io_request& request) noexcept;
+    int send(io_request& request) noexcept;
+    int accept(int listener) noexcept;
+    int check_readiness(descriptor& file, short direction) noexcept;
+    void note_read(descriptor& file, ssize_t got, std::size_t room) noexcept;
+
+    int epoll_;
+    int wake_event_;
+    bool closing_ = false;
+    bool has_pwait2_ = true;
+    /// The descriptor whose event is being handled; null once it is detached.
+    descriptor* current_ = nullptr;
+    /// Events not handled yet are those in [next_event_, event_count_).
+    int next_event_ = 0;
+    int event_count_ = 0;
+    std::array<epoll_event, events_at_once> events_{};
+};
+
+namespace {
+
+/// What a call is done with when it gave EAGAIN, in place of a result.
+constexpr int would_block = -EAGAIN;
+
+int result_of(ssize_t outcome) noexcept {
+    return outcome >= 0 ? static_cast<int>(outcome) : -errno;
+}
+
+/// Repeats a call that a signal interrupted.
+template <class F>
+ssize_t uninterrupted(std::uint64_t& calls, F call) noexcept {
+    ssize_t outcome = 0;
+    do {
+        ++calls;
+        outcome = call();
+    } while (outcome < 0 && errno == EINTR);
+    return outcome;
+}
+
+std::size_t total_size(const msghdr& message) noexcept {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
+        sum += message.msg_iov[i].iov_len;
+    }
+    return sum;
+}
+
+bool is_plain(const msghdr& message) noexcept {
+    return message.msg_iovlen == 1 && message.msg_name == nullptr && message.msg_control == nullptr;
+}
+
+} // namespace
+
+result<std::unique_ptr<io_backend>> make_epoll_backend() {
+    const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) {
+        return fail(error::from_errno(errno, "epoll_create1"));
+    }
+    const int wake_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    // Edge-triggered, the event needs no reading: each write to it is an edge.
+    epoll_event interest{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
+    if (wake_event < 0 || ::epoll_ctl(epoll, EPOLL_CTL_ADD, wake_event, &interest) != 0) {
+        const int number = errno;
+        ::close(epoll);
+        ::close(wake_event);
+        return fail(error::from_errno(number, "eventfd"));
+    }
+    return std::make_unique<epoll_backend>(epoll, wake_event);
+}
+
+epoll_backend::~epoll_backend() {
+    closing_ = true;
+    while (attached_ != nullptr) {
+        descriptor& file = *attached_;
+        // The owner may free the descriptor in `done`, so the list is read anew after each.
+        if (file.reader_ != nullptr) {
+            std::exchange(file.reader_, nullptr)->finish(-ECANCELED);
+        } else if (file.writer_ != nullptr) {
+            std::exchange(file.writer_, nullptr)->finish(-ECANCELED);
+        } else {
+            unlink(file);
+        }
+    }
+    ::close(wake_event_);
+    ::close(epoll_);
+}
+
+time_point epoll_backend::now() noexcept {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return time_point(std::chrono::seconds(time.tv_sec) + duration(time.tv_nsec));
+}
+
+void epoll_backend::wake() noexcept {
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(wake_event_, &one, sizeof one));
+}
+
+int epoll_backend::attach(descriptor& file) noexcept {
+    check(!file.attached(), "a descriptor is attached to one backend");
+    if (file.kind_ == descriptor_kind::unknown) {
+        int protocol = 0;
+        socklen_t size = sizeof protocol;
+        ++statistics_.system_calls;
+        if (::getsockopt(file.fd_, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0) {
+            file.kind_ = protocol == IPPROTO_TCP ? descriptor_kind::tcp : descriptor_kind::socket;
+        } else {
+            file.kind_ = descriptor_kind::other;
+        }
+    }
+    if (file.kind_ == descriptor_kind::other) {
+        static_cast<void>(no_sigpipe_flag());
+    }
+    epoll_event interest{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
+                         .data = {.ptr = &file}};
+    ++statistics_.system_calls;
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, file.fd_, &interest) != 0) {
+        return errno;
+    }
+    file.readable_ = true;
+    file.writable_ = true;
+    file.drains_late_ = false;
+    link(file);
+    return 0;
+}
+
+void epoll_backend::detach(descriptor& file) noexcept {
+    check(file.reader_ == nullptr && file.writer_ == nullptr,
+          "a descriptor is detached when no request of it is pending");
+    if (!file.attached()) {
+        return;
+    }
+    unlink(file);
+    // Not left to close(): a duplicate of the file, in a child process say, would keep it
+    // registered.
+    ++statistics_.system_calls;
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, file.fd_, nullptr);
+    if (current_ == &file) {
+        current_ = nullptr;
+    }
+    for (int i = next_event_; i < event_count_; ++i) {
+        if (events_[static_cast<std::size_t>(i)].data.ptr == &file) {
+            events_[static_cast<std::size_t>(i)].data.ptr = nullptr;
+        }
+    }
+}
+
+bool epoll_backend::start(io_request& request) noexcept {
+    descriptor& file = *request.file;
+    io_request*& parked = reads(request.kind) ? file.reader_ : file.writer_;
+    check(file.attached() || closing_, "a request needs an attached descriptor");
+    check(parked == nullptr, "one request of each direction may be pending on a descriptor");
+    ++statistics_.requests;
+    if (closing_) {
+        request.result = -ECANCELED;
+        return true;
+    }
+    if (attempt(request)) {
+        return true;
+    }
+    request.pending_ = true;
+    parked = &request;
+    return false;
+}
+
+bool epoll_backend::cancel(io_request& request) noexcept {
+    if (request.pending_) {
+        request.pending_ = false;
+        (reads(request.kind) ? request.file->reader_ : request.file->writer_) = nullptr;
+        request.result = -ECANCELED;
+    }
+    return true;
+}
+
+time_point epoll_backend::wait(time_point deadline, bool poll) noexcept {
+    event_count_ = wait_for_events(deadline, poll);
+    for (next_event_ = 0; next_event_ < event_count_;) {
+        const epoll_event& event = events_[static_cast<std::size_t>(next_event_++)];
+        current_ = static_cast<descriptor*>(event.data.ptr);
+        if (current_ != nullptr) {
+            dispatch(event.events);
+        }
+    }
+    current_ = nullptr;
+    return now();
+}
+
+int epoll_backend::wait_for_events(time_point deadline, bool poll) noexcept {
+    ++statistics_.waits;
+    ++statistics_.system_calls;
+    if (poll || deadline == never) {
+        return std::max(::epoll_wait(epoll_, events_.data(), events_at_once, poll ? 0 : -1), 0);
+    }
+    const duration left = std::max(deadline - now(), duration::zero());
+    if (has_pwait2_) {
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+        const timespec timeout{seconds.count(), (left - seconds).count()};
+        const int count = ::epoll_pwait2(epoll_, events_.data(), events_at_once, &timeout, nullptr);
+        if (count >= 0 || errno == EINTR) {
+            return std::max(count, 0);
+        }
+        has_pwait2_ = false; // before Linux 5.11, or denied by a filter of system calls
+        ++statistics_.system_calls;
+    }
+    const auto milliseconds =
+        std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 1 << 30);
+    return std::max(
+        ::epoll_wait(epoll_, events_.data(), events_at_once, static_cast<int>(milliseconds)), 0);
+}
+
+void epoll_backend::dispatch(std::uint32_t events) noexcept {
+    descriptor& file = *current_;
+    constexpr std::uint32_t broken = EPOLLERR | EPOLLHUP;
+    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLPRI | broken)) != 0) {
+        file.readable_ = true;
+        // The peer's end gives no further edge, and a read stops short of urgent data.
+        file.drains_late_ |= (events & (EPOLLRDHUP | EPOLLPRI | broken)) != 0;
+        if (io_request* parked = file.reader_; parked != nullptr && attempt(*parked)) {
+            file.reader_ = nullptr;
+            parked->finish(parked->result);
+        }
+    }
+    if (current_ != nullptr && (events & (EPOLLOUT | broken)) != 0) {
+        file.writable_ = true;
+        if (io_request* parked = file.writer_; parked != nullptr && attempt(*parked)) {
+            file.writer_ = nullptr;
+            parked->finish(parked->result);
+        }
+    }
+}
+
+/// Makes the request's call unless it is known that it would block. True if there is a result.
+bool epoll_backend::attempt(io_request& request) noexcept {
+    bool& ready = reads(request.kind) ? request.file->readable_ : request.file->writable_;
+    if (!ready) {
+        return false;
+    }
+    request.result = perform(request);
+    if (request.result == would_block) {
+        ready = false;
+        return false;
+    }
+    return true;
+}
+
+int epoll_backend::perform(io_request& request) noexcept {
+    switch (request.kind) {
+    case io_kind::receive:
+        return receive(request);
+    case io_kind::receive_into:
+        return receive_into(request);
+    case io_kind::send:
+        return send(request);
+    case io_kind::accept:
+        return accept(request.file->fd_);
+    case io_kind::readable:
+        return check_readiness(*request.file, POLLIN | POLLRDHUP);
+    case io_kind::writable:
+        return check_readiness(*request.file, POLLOUT);
+    }
+    return -EINVAL;
+}
+
+/// After a read of `got` bytes into `room`: a stream that gave less has no more.
+void epoll_backend::note_read(descriptor& file, ssize_t got, std::size_t room) noexcept {
+    if (file.kind_ == descriptor_kind::tcp && got > 0 && static_cast<std::size_t>(got) < room &&
+        !file.drains_late_) {
+        file.readable_ = false;
+    }
+}
+
+int epoll_backend::receive(io_request& request) noexcept {
+    descriptor& file = *request.file;
+    const std::uint32_t room = receive_size(request.size_hint);
+    buffer block = buffer::allocate(room);
+    std::byte* target = block.writable().data();
+    const ssize_t got = uninterrupted(statistics_.system_calls, [&] {
+        return file.kind_ == descriptor_kind::other ? ::read(file.fd_, target, room)
+                                                    : ::recv(file.fd_, target, room, 0);
+    });
+    if (got > 0) {
+        const auto size = static_cast<std::size_t>(got);
+        block.truncate(size);
+        request.data = worth_copying(size, room) ? buffer::copy_of(block.span()) : std::move(block);
+    }
+    note_read(file, got, room);
+    return result_of(got);
+}
+
+int epoll_backend::receive_into(io_request& request) noexcept {
+    descriptor& file = *request.file;
+    msghdr& message = request.message;
+    if (file.kind_ == descriptor_kind::other) {
+        return result_of(uninterrupted(statistics_.system_calls, [&] {
+            return ::readv(file.fd_, message.msg_iov, static_cast<int>(message.msg_iovlen));
+        }));
+    }
+    const ssize_t got = uninterrupted(statistics_.system_calls, [&] {
+        return is_plain(message) && file.kind_ == descriptor_kind::tcp
+                   ? ::recv(file.fd_, message.msg_iov->iov_base, message.msg_iov->iov_len,
+                            request.flags)
+                   : ::recvmsg(file.fd_, &message, request.flags);
+    });
+    if (request.flags == 0) {
+        note_read(file, got, total_size(message));
+    }
+    return result_of(got);
+}
+
+int epoll_backend::send(io_request& request) noexcept {
+    descriptor& file = *request.file;
+    const msghdr& message = request.message;
+    if (file.kind_ == descriptor_kind::other) {
+        const auto count = static_cast<int>(message.msg_iovlen);
+        ssize_t sent = uninterrupted(statistics_.system_calls, [&] {
+            return ::pwritev2(file.fd_, message.msg_iov, count, -1, no_sigpipe_flag());
+        });
+        if (sent < 0 && errno == EOPNOTSUPP) { // such as an eventfd, whose writes take no flags
+            sent = uninterrupted(statistics_.system_calls,
+                                 [&] { return ::writev(file.fd_, message.msg_iov, count); });
+        }
+        return result_of(sent);
+    }
+    const int flags = request.flags | MSG_NOSIGNAL;
+    const ssize_t sent = uninterrupted(statistics_.system_calls, [&] {
+        return is_plain(message)
+                   ? ::send(file.fd_, message.msg_iov->iov_base, message.msg_iov->iov_len, flags)
+                   : ::sendmsg(file.fd_, &message, flags);
+    });
+    constexpr std::size_t most_at_once = 0x7fff'f000; // MAX_RW_COUNT of the kernel
+    if (file.kind_ == descriptor_kind::tcp && sent >= 0 &&
+        static_cast<std::size_t>(sent) < std::min(total_size(message), most_at_once)) {
+        file.writable_ = false;
+    }
+    return result_of(sent);
+}
+
+int epoll_backend::accept(int listener) noexcept {
+    return result_of(uninterrupted(statistics_.system_calls, [&] {
+        return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }));
+}
+
+/// 0 when the direction is ready, would_block when not.
+int epoll_backend::check_readiness(descriptor& file, short direction) noexcept {
+    pollfd query{file.fd_, direction, 0};
+    const ssize_t ready =
+        uninterrupted(statistics_.system_calls, [&] { return ::poll(&query, 1, 0); });
+    if (ready < 0) {
+        return -errno;
+    }
+    return ready > 0 ? 0 : would_block;
+}
+
+} // namespace runnel::inline v0
