@@ -52,7 +52,8 @@ void timer_wheel::place(timer& entry) noexcept {
         link(due_, entry);
         return;
     }
-    const auto level = static_cast<std::size_t>((63 - std::countl_zero(deadline ^ now_)) / digit_bits);
+    const auto level =
+        static_cast<std::size_t>((63 - std::countl_zero(deadline ^ now_)) / digit_bits);
     const auto slot = static_cast<std::size_t>(deadline >> (level * digit_bits) & digit_mask);
     link(slots_[level][slot], entry);
     occupied_[level] |= std::uint64_t{1} << slot;
@@ -67,9 +68,8 @@ bool timer_wheel::next_event(event& next) noexcept {
                 continue;
             }
             const std::size_t shift = level * digit_bits;
-            const std::uint64_t above = shift + digit_bits < 64
-                                            ? now_ >> (shift + digit_bits) << (shift + digit_bits)
-                                            : 0;
+            const std::uint64_t above =
+                shift + digit_bits < 64 ? now_ >> (shift + digit_bits) << (shift + digit_bits) : 0;
             next = {level, slot, above | std::uint64_t{slot} << shift};
             return true;
         }

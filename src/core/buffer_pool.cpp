@@ -11,7 +11,7 @@
 #include <mutex>
 #include <new>
 #include <stdexcept>
-#include <string.h> // explicit_bzero
+#include <cstring>
 
 namespace runnel::inline v0 {
 namespace {
@@ -141,8 +141,8 @@ buffer_block* buffer_pool::take(std::size_t index) {
         unpoison(block->begin, block->capacity);
     } else {
         const std::size_t position = from->total - from->untouched--;
-        auto* memory = reinterpret_cast<std::byte*>(from) + sizeof(buffer_block) +
-                       position * stride_of(index);
+        auto* memory =
+            reinterpret_cast<std::byte*>(from) + sizeof(buffer_block) + position * stride_of(index);
         block = new (memory) buffer_block;
         block->begin = memory + sizeof(buffer_block);
         block->capacity = static_cast<std::uint32_t>(capacity_of(index));
@@ -175,7 +175,8 @@ buffer_pool::slab* buffer_pool::map_slab(std::size_t index) {
     }
     auto* fresh = new (reinterpret_cast<void*>(aligned)) slab;
     static_assert(sizeof(slab) <= sizeof(buffer_block));
-    fresh->total = static_cast<std::uint32_t>((slab_bytes - sizeof(buffer_block)) / stride_of(index));
+    fresh->total =
+        static_cast<std::uint32_t>((slab_bytes - sizeof(buffer_block)) / stride_of(index));
     fresh->untouched = fresh->total;
     fresh->link(classes_[index].partial);
     ++classes_[index].empty_slabs;

@@ -15,7 +15,8 @@ public:
         return std::string(describe(static_cast<errc>(value)));
     }
 
-    [[nodiscard]] bool equivalent(const std::error_code& code, int condition) const noexcept override {
+    [[nodiscard]] bool equivalent(const std::error_code& code,
+                                  int condition) const noexcept override {
         return to_errc(code) == static_cast<errc>(condition);
     }
 };

@@ -15,10 +15,12 @@ namespace runnel::inline v0 {
 /// allocation. Base of every awaitable that is not a task.
 ///
 /// A derived class keeps its parameters and its result. The life of an operation:
-/// - `start()` begins it. It calls `complete()` when the result is there: within `start()`, or later.
+/// - `start()` begins it. It calls `complete()` when the result is there: within `start()`, or
+/// later.
 /// - When its task is asked to stop first, `stop(reason)` is called, once. It either takes the
-///   operation back from whoever holds it, stores the error and answers true, or asks for an early end
-///   and answers false; `complete()` then follows, and `stopped()` tells that it is wanted early.
+///   operation back from whoever holds it, stores the error and answers true, or asks for an early
+///   end and answers false; `complete()` then follows, and `stopped()` tells that it is wanted
+///   early.
 /// - `refuse(reason)` stores the error of a task that was asked to stop before it began.
 ///
 /// After `complete()` nobody but the awaiting task may touch the operation. It may be moved only

@@ -21,8 +21,8 @@ enum class stop_reason : std::uint8_t {
 /// The error that an operation stopped for `reason` completes with.
 [[nodiscard]] error to_error(stop_reason reason);
 
-/// A function called when a `stop_source` stops. Linked in the source; removes itself when destroyed.
-/// Thread-confined, no allocation.
+/// A function called when a `stop_source` stops. Linked in the source; removes itself when
+/// destroyed. Thread-confined, no allocation.
 class stop_callback {
 public:
     using function = void (*)(stop_callback& self, stop_reason reason) noexcept;
@@ -51,10 +51,11 @@ private:
     stop_callback** previous_ = nullptr;
 };
 
-/// Asks the operations of some tasks to stop, once. Sources form a tree: stopping one stops all below.
+/// Asks the operations of some tasks to stop, once. Sources form a tree: stopping one stops all
+/// below.
 ///
-/// Thread-confined: request from another thread by `loop::post`. A source must outlive what is linked
-/// to it, which structured concurrency guarantees.
+/// Thread-confined: request from another thread by `loop::post`. A source must outlive what is
+/// linked to it, which structured concurrency guarantees.
 class stop_source {
 public:
     stop_source() noexcept : parent_link_(*this) {}

@@ -8,8 +8,8 @@ namespace runnel::inline v0 {
 /// All spans of time are in nanoseconds; any `std::chrono` duration converts.
 using duration = std::chrono::nanoseconds;
 
-/// The clock of a loop: the system's monotonic clock, or virtual time. Deliberately without `now()`:
-/// only a loop knows the time, by `loop::now()`.
+/// The clock of a loop: the system's monotonic clock, or virtual time. Deliberately without
+/// `now()`: only a loop knows the time, by `loop::now()`.
 struct loop_clock {
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;

@@ -10,8 +10,8 @@
 
 namespace runnel::inline v0 {
 
-/// A function called once when its moment comes. Lives in whatever needs it; the wheel only links it.
-/// Destroying or cancelling an armed timer takes it off. No allocation.
+/// A function called once when its moment comes. Lives in whatever needs it; the wheel only links
+/// it. Destroying or cancelling an armed timer takes it off. No allocation.
 class timer {
 public:
     using function = void (*)(timer& self) noexcept;
@@ -44,12 +44,12 @@ private:
     function fire_;
 };
 
-/// A hierarchical timing wheel with a resolution of one nanosecond: arming and cancelling are O(1), a
-/// timer moves at most once a level on its way to firing.
+/// A hierarchical timing wheel with a resolution of one nanosecond: arming and cancelling are O(1),
+/// a timer moves at most once a level on its way to firing.
 ///
-/// Eleven levels of 64 slots cover 64 bits. A timer stands at the level of the highest digit (base 64)
-/// in which its deadline differs from now, in the slot of that digit. Timers of one deadline fire in
-/// the order in which they were armed.
+/// Eleven levels of 64 slots cover 64 bits. A timer stands at the level of the highest digit (base
+/// 64) in which its deadline differs from now, in the slot of that digit. Timers of one deadline
+/// fire in the order in which they were armed.
 class timer_wheel {
 public:
     explicit timer_wheel(time_point start) noexcept : now_(ticks(start)) {}
@@ -65,8 +65,8 @@ public:
     /// unless something is due; `never` when nothing is armed.
     [[nodiscard]] time_point next_wakeup() noexcept;
 
-    /// Moves to `now` and fires all that is due, in order of deadline. A timer armed by one that fires
-    /// fires in the same call only if it is due, too. True if any fired.
+    /// Moves to `now` and fires all that is due, in order of deadline. A timer armed by one that
+    /// fires fires in the same call only if it is due, too. True if any fired.
     bool advance(time_point now) noexcept;
 
 private:

@@ -12,8 +12,8 @@ namespace runnel::inline v0 {
 
 class buffer_pool;
 
-/// The memory that one or more buffers look into. Not for direct use: `buffer` and `buffer_pool` are
-/// the interface. The bytes follow the header, or lie elsewhere for memory that somebody lent.
+/// The memory that one or more buffers look into. Not for direct use: `buffer` and `buffer_pool`
+/// are the interface. The bytes follow the header, or lie elsewhere for memory that somebody lent.
 struct alignas(64) buffer_block {
     using release_function = void (*)(void* owner) noexcept;
 
@@ -30,13 +30,13 @@ struct alignas(64) buffer_block {
 
 /// A slice of reference-counted memory: what reads give and writes take.
 ///
-/// Moving a buffer moves ownership; there is no implicit copy. `share()` makes a second slice of the
-/// same bytes, and while more than one exists the bytes are constant. A buffer and everything shared
-/// from it belong to one thread; a buffer that is `unique()` may be moved to another, and finds its
-/// way home to its pool when released there.
+/// Moving a buffer moves ownership; there is no implicit copy. `share()` makes a second slice of
+/// the same bytes, and while more than one exists the bytes are constant. A buffer and everything
+/// shared from it belong to one thread; a buffer that is `unique()` may be moved to another, and
+/// finds its way home to its pool when released there.
 ///
-/// New buffers leave room in front for headers and behind for trailers, so that layers below can add
-/// theirs without moving the payload.
+/// New buffers leave room in front for headers and behind for trailers, so that layers below can
+/// add theirs without moving the payload.
 class [[nodiscard]] buffer {
 public:
     /// Room in front: Ethernet 14 + IPv6 40 + TCP 60, rounded up to a whole number of cache lines.

@@ -8,7 +8,8 @@
 
 namespace runnel::inline v0 {
 
-/// A sequence of buffers in one contiguous array: what `writev` takes. Up to four need no allocation.
+/// A sequence of buffers in one contiguous array: what `writev` takes. Up to four need no
+/// allocation.
 class [[nodiscard]] buffer_list {
 public:
     buffer_list() noexcept = default;

@@ -27,13 +27,15 @@ struct buffer_statistics {
 /// The slab allocator behind `buffer`: one for each thread, with blocks in a few fixed sizes.
 ///
 /// Blocks are carved from 2 MiB maps. A map that becomes empty goes back to the system once another
-/// empty one of the same size is at hand. When a thread ends, its pool waits for the next new thread,
-/// so blocks that outlive their thread stay valid.
+/// empty one of the same size is at hand. When a thread ends, its pool waits for the next new
+/// thread, so blocks that outlive their thread stay valid.
 class buffer_pool {
 public:
-    /// Bytes that a buffer of each slab class can hold beside the default head- and tailroom: a short
-    /// message, an Ethernet frame, a TLS record with its overhead, a super-segment, a bulk read.
-    static constexpr std::array<std::uint32_t, 5> class_sizes{256, 2048, 16384 + 512, 65536, 262144};
+    /// Bytes that a buffer of each slab class can hold beside the default head- and tailroom: a
+    /// short message, an Ethernet frame, a TLS record with its overhead, a super-segment, a bulk
+    /// read.
+    static constexpr std::array<std::uint32_t, 5> class_sizes{256, 2048, 16384 + 512, 65536,
+                                                              262144};
 
     /// The pool of the calling thread.
     [[nodiscard]] static buffer_pool& local();

@@ -12,8 +12,8 @@ namespace runnel::inline v0 {
 
 /// What went wrong, in the one vocabulary all layers share.
 ///
-/// Every layer may have its own `std::error_category` with finer codes; each of those maps to one of
-/// these through its `default_error_condition`. Errors of the kernel (`std::system_category`,
+/// Every layer may have its own `std::error_category` with finer codes; each of those maps to one
+/// of these through its `default_error_condition`. Errors of the kernel (`std::system_category`,
 /// `std::generic_category`) are mapped by `to_errc`.
 enum class errc : std::uint8_t {
     /// The peer finished its stream cleanly, and all of its data has been read.
@@ -24,13 +24,15 @@ enum class errc : std::uint8_t {
     reset,
     /// We aborted the stream ourselves, by `abort()` or by dropping an open flow.
     aborted,
-    /// The peer stopped answering, or the deadline of this one operation passed (see `stop_reason`).
+    /// The peer stopped answering, or the deadline of this one operation passed (see
+    /// `stop_reason`).
     timed_out,
     /// Nobody accepts connections at this address.
     refused,
     /// There is no way to the address: no route, network or host down.
     unreachable,
-    /// The transport ended inside a unit that had to be whole: a TLS session, an HTTP body, a frame.
+    /// The transport ended inside a unit that had to be whole: a TLS session, an HTTP body, a
+    /// frame.
     truncated,
     /// The peer broke the protocol; the error's text names the layer and the rule.
     protocol_error,
@@ -85,7 +87,8 @@ public:
     error(errc code, std::string text);
 
     error(const error& other) noexcept;
-    error(error&& other) noexcept : code_(other.code_), text_(std::exchange(other.text_, nullptr)) {}
+    error(error&& other) noexcept
+        : code_(other.code_), text_(std::exchange(other.text_, nullptr)) {}
     error& operator=(const error& other) noexcept;
     error& operator=(error&& other) noexcept;
     ~error() {
@@ -94,7 +97,8 @@ public:
         }
     }
 
-    /// Makes the error of a failed system call from its `errno`, with `text` before the system's words.
+    /// Makes the error of a failed system call from its `errno`, with `text` before the system's
+    /// words.
     [[nodiscard]] static error from_errno(int number, std::string text = {});
 
     /// The exact code, in the category of the layer that made it.
