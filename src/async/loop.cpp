@@ -62,8 +62,9 @@ void loop::run_root(promise_base& promise, std::coroutine_handle<> frame) {
     current_ = this;
     root_done_ = false;
     promise.adopt_as_root(
-        [](promise_base& self) noexcept { static_cast<loop*>(self.owner())->root_done_ = true; }, this,
-        &stop_, "root");
+        frame,
+        [](promise_base& self) noexcept { static_cast<loop*>(self.owner())->root_done_ = true; },
+        this, &stop_, nullptr, "root");
     now_ = io_->now();
     inline_budget_ = inline_budget;
     root_done_ = promise.run_inline(frame);

@@ -40,12 +40,6 @@ struct loop_options {
     bool report_deadlock = true;
 };
 
-/// Something the loop resumes in its next turn. Lives in whatever waits.
-struct ready_node {
-    std::coroutine_handle<> continuation;
-    ready_node* next_ready = nullptr;
-};
-
 /// Counters of a loop since it was made.
 struct loop_statistics {
     std::uint64_t resumed = 0;  ///< coroutines continued from the ready queue

@@ -17,10 +17,26 @@ namespace runnel::inline v0 {
 template <class T>
 class task;
 
+/// Whether `T` is a `result` of something.
+template <class T>
+inline constexpr bool is_result = false;
+template <class T>
+inline constexpr bool is_result<result<T>> = true;
+
+/// Something the loop resumes in its next turn. Lives in whatever waits.
+struct ready_node {
+    std::coroutine_handle<> continuation;
+    ready_node* next_ready = nullptr;
+};
+
 /// What all tasks' promises share: who waits for the task, what stops it, and where it stands.
-class promise_base {
+///
+/// As a `ready_node`, a root continues itself, so that the loop can start it; any other task's
+/// `continuation` is the coroutine that awaits it.
+class promise_base : public ready_node {
 public:
-    /// Called instead of resuming a continuation, for tasks that no coroutine awaits.
+    /// Called instead of resuming a continuation, for tasks that no coroutine awaits. May destroy
+    /// the frame.
     using finish_function = void (*)(promise_base& self) noexcept;
 
     promise_base() noexcept = default;
@@ -55,7 +71,9 @@ public:
 
     /// What stops this task's operations; null: nothing.
     [[nodiscard]] stop_source* stop() const noexcept { return stop_; }
-    /// The task that awaits this one; null at the root of a scope or of the loop.
+    /// Replaces what stops the task's next operations, and gives what did before.
+    stop_source* exchange_stop(stop_source* stop) noexcept { return std::exchange(stop_, stop); }
+    /// The task that awaits this one or the scope it belongs to; null at the root of the loop.
     [[nodiscard]] const promise_base* parent() const noexcept { return parent_; }
     /// The place of the `co_await` at which the task stands.
     [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
@@ -63,17 +81,20 @@ public:
     [[nodiscard]] const char* name() const noexcept { return name_; }
 
     /// Makes the task a child that `parent` awaits.
-    void adopt_by(promise_base& parent, std::coroutine_handle<> continuation) noexcept {
+    void adopt_by(promise_base& parent, std::coroutine_handle<> awaiting) noexcept {
         parent_ = &parent;
         stop_ = parent.stop_;
-        continuation_ = continuation;
+        continuation = awaiting;
     }
     /// Makes the task a root: `finish` is called when it is done, with `owner()` for its use.
-    void adopt_as_root(finish_function finish, void* owner, stop_source* stop,
-                       const char* name) noexcept {
+    /// `parent` is whom reports name as the task's parent, or null.
+    void adopt_as_root(std::coroutine_handle<> self, finish_function finish, void* owner,
+                       stop_source* stop, const promise_base* parent, const char* name) noexcept {
+        continuation = self;
         finish_ = finish;
         owner_ = owner;
         stop_ = stop;
+        parent_ = parent;
         name_ = name;
     }
     [[nodiscard]] void* owner() const noexcept { return owner_; }
@@ -87,6 +108,8 @@ public:
         return done_;
     }
 
+    /// What the task let escape; null: nothing.
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     void rethrow() const {
         if (exception_ != nullptr) {
             std::rethrow_exception(exception_);
@@ -103,15 +126,12 @@ private:
         if (finish_ != nullptr) {
             finish_(*this);
         } else {
-            continuation_.resume();
+            continuation.resume();
         }
     }
 
-    union {
-        std::coroutine_handle<> continuation_{};
-        void* owner_;
-    };
     finish_function finish_ = nullptr;
+    void* owner_ = nullptr;
     const promise_base* parent_ = nullptr;
     stop_source* stop_ = nullptr;
     const char* name_ = nullptr;
@@ -132,6 +152,17 @@ public:
         value_.emplace(std::forward<U>(value));
     }
 
+    /// Whether an exception escaped, or the value is a `result` that holds an error.
+    [[nodiscard]] bool failed() const noexcept {
+        if constexpr (is_result<T>) {
+            return !value_ || !value_->has_value();
+        } else {
+            return !value_;
+        }
+    }
+    /// The result of a task that let no exception escape.
+    [[nodiscard]] const T& value() const noexcept { return *value_; }
+
     /// The result, moved out. Rethrows what the task let escape. Requires that the task is done.
     T take() {
         rethrow();
@@ -147,6 +178,7 @@ class promise<void> final : public promise_base {
 public:
     task<void> get_return_object() noexcept;
     void return_void() noexcept {}
+    [[nodiscard]] bool failed() const noexcept { return exception() != nullptr; }
     void take() const { rethrow(); }
 };
 
@@ -194,7 +226,9 @@ public:
 
     awaiter operator co_await() && noexcept { return awaiter(frame_); }
 
-    /// The frame, for whoever runs the task as a root; the caller destroys it when it is done.
+    /// The frame, for whoever runs the task as a root; the task still owns it.
+    [[nodiscard]] handle frame() const noexcept { return frame_; }
+    /// The same, and the caller destroys it when it is done.
     [[nodiscard]] handle release() && noexcept { return std::exchange(frame_, nullptr); }
 
 private:
