@@ -22,7 +22,7 @@ void flow::finish_writing(error why) noexcept {
     }
 }
 
-void flow::shut_read() noexcept {
+void flow::shutdown_read() noexcept {
     if (read_end_.has_value()) {
         return;
     }

@@ -168,7 +168,7 @@ void write_operation::fail_stopped() noexcept {
 void control_operation::start() {
     flow& target = *flow_;
     if (kind_ == kind::shutdown && direction_ != direction::write) {
-        target.shut_read();
+        target.shutdown_read();
         if (direction_ == direction::read) {
             complete();
             return;

@@ -82,6 +82,9 @@ public:
     /// successfully.
     [[nodiscard]] control_operation shutdown(direction which) noexcept { return {*this, which}; }
 
+    /// What `shutdown(direction::read)` does, which never waits.
+    void shutdown_read() noexcept;
+
     /// The graceful end: sends what is pending, tells the peer that no more comes, keeps what the
     /// peer still sends readable, and is done when the peer has closed too; then everything is
     /// freed.
@@ -144,7 +147,6 @@ private:
     friend class write_operation;
     friend class control_operation;
 
-    void shut_read() noexcept;
     void submit(control_operation& op) noexcept;
     void withdraw(control_operation& op) noexcept;
     void start_next_control() noexcept;
