@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends.hpp"
+#include "find_kind.hpp"
 #include "no_sigpipe.hpp"
 #include "receive_buffer.hpp"
 #include "runnel/core/check.hpp"
@@ -10,7 +11,6 @@
 #include <ctime>
 #include <utility>
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -146,14 +146,7 @@ void epoll_backend::wake() noexcept {
 int epoll_backend::attach(descriptor& file) noexcept {
     check(!file.attached(), "a descriptor is attached to one backend");
     if (file.kind_ == descriptor_kind::unknown) {
-        int protocol = 0;
-        socklen_t size = sizeof protocol;
-        ++statistics_.system_calls;
-        if (::getsockopt(file.fd_, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0) {
-            file.kind_ = protocol == IPPROTO_TCP ? descriptor_kind::tcp : descriptor_kind::socket;
-        } else {
-            file.kind_ = descriptor_kind::other;
-        }
+        file.kind_ = find_kind(file.fd_, statistics_.system_calls);
     }
     if (file.kind_ == descriptor_kind::other) {
         static_cast<void>(no_sigpipe_flag());
@@ -205,14 +198,14 @@ bool epoll_backend::start(io_request& request) noexcept {
     if (attempt(request)) {
         return true;
     }
-    request.pending_ = true;
+    request.phase_ = io_request::phase::parked;
     parked = &request;
     return false;
 }
 
 bool epoll_backend::cancel(io_request& request) noexcept {
-    if (request.pending_) {
-        request.pending_ = false;
+    if (request.pending()) {
+        request.phase_ = io_request::phase::idle;
         (reads(request.kind) ? request.file->reader_ : request.file->writer_) = nullptr;
         request.result = -ECANCELED;
     }

@@ -13,13 +13,15 @@
 namespace runnel::inline v0 {
 
 class io_request;
+struct multishot;
 
 /// What a backend has to know about an open file to use the calls that suit it.
 enum class descriptor_kind : std::uint8_t {
-    unknown, ///< to be found out by `attach`, which costs a system call
-    tcp,     ///< a TCP socket, connected or listening
-    socket,  ///< any other socket
-    other,   ///< a pipe, terminal, eventfd, device; with io_uring also a regular file
+    unknown,  ///< to be found out by `attach`, which costs a system call or two
+    tcp,      ///< a TCP socket, connected or listening
+    stream,   ///< any other socket for streams of bytes
+    datagram, ///< a socket that keeps the bounds of messages
+    other,    ///< a pipe, terminal, eventfd, device; with io_uring also a regular file
 };
 
 /// An open, non-blocking file as a loop's backend knows it. Lives in whatever owns the file, does
@@ -45,19 +47,23 @@ private:
 
     int fd_;
     descriptor_kind kind_;
-    /// epoll: what the last events and calls said, so that a call bound to fail is not made.
+    /// What the last events and calls said, so that a call bound to find nothing is not made.
     bool readable_ = true;
     bool writable_ = true;
     /// epoll: a short read does not mean that nothing is left.
     bool drains_late_ = false;
+    /// io_uring: the kernel copied what it was to send without a copy, and would again.
+    bool copies_anyway_ = false;
+    /// io_uring: receives in a row that left nothing behind.
+    std::uint8_t drained_in_a_row_ = 0;
     /// Requests that wait, one of each direction.
     io_request* reader_ = nullptr;
     io_request* writer_ = nullptr;
     /// The backend's list of all it knows.
     descriptor* next_ = nullptr;
     descriptor** previous_ = nullptr;
-    /// io_uring: what belongs to this descriptor in the backend beyond single requests.
-    void* extension_ = nullptr;
+    /// io_uring: what arrived ahead of the requests for it.
+    multishot* multishot_ = nullptr;
 };
 
 /// What a request asks of the kernel.
@@ -66,7 +72,7 @@ enum class io_kind : std::uint8_t {
     receive_into, ///< read into the iovecs of `message` (recvmsg: ancillary data too)
     send,         ///< write the iovecs of `message`; may be partial
     accept,       ///< `result` is a new non-blocking, close-on-exec descriptor
-    readable,     ///< wait until a read would not block, or has an error to tell
+    readable,     ///< wait until a read would not block, or has an error to tell: see `result`
     writable,     ///< wait until a write would not block, or has an error to tell
 };
 
@@ -100,25 +106,35 @@ public:
     /// meanwhile.
     msghdr message{};
 
-    /// Bytes moved (0 from a receive: the peer has shut down), the new descriptor, 0 for `readable`
-    /// and `writable`, or -errno.
+    /// Bytes moved (0 from a receive: the peer has shut down), the new descriptor, or -errno. From
+    /// `writable` 0. From `readable` 0, and then the backend holds nothing back, so that the file
+    /// may be read by other means; or the bytes it has already taken, which only a receive gives.
     int result = 0;
     /// What a `receive` received.
     buffer data;
 
-    [[nodiscard]] bool pending() const noexcept { return pending_; }
+    [[nodiscard]] bool pending() const noexcept { return phase_ != phase::idle; }
 
 private:
     friend class epoll_backend;
     friend class uring_backend;
+
+    enum class phase : std::uint8_t {
+        idle,      ///< not pending
+        parked,    ///< waits in its descriptor, and can be taken back
+        submitted, ///< with the kernel
+        polling,   ///< with the kernel, which tells when to submit it
+        sent,      ///< sent without a copy, and the memory is still in use
+    };
+
     void finish(int outcome) noexcept {
         result = outcome;
-        pending_ = false;
+        phase_ = phase::idle;
         done_(*this);
     }
 
     function done_;
-    bool pending_ = false;
+    phase phase_ = phase::idle;
     /// io_uring: a cancellation is on its way.
     bool cancelling_ = false;
 };
