@@ -51,7 +51,7 @@ void flow::withdraw(control_operation& op) noexcept {
     }
 }
 
-void flow::start_next_control() noexcept {
+void flow::run_controls() noexcept {
     while (first_queued_ != nullptr && control_ == nullptr && writer_ == nullptr) {
         control_operation& op = *first_queued_;
         first_queued_ = op.next_;

@@ -63,12 +63,14 @@ void channel::pump() noexcept {
     if (writer != nullptr && writer->remaining() == 0) {
         std::exchange(writer, nullptr)->succeed();
     }
-    end_reader();
-    end_closer();
+    if (finished || writer_gone || cut) {
+        end_reader();
+        end_closer();
+    }
 }
 
 void channel::end_reader() noexcept {
-    if (reader == nullptr || !queue.empty() || !(cut || finished || writer_gone)) {
+    if (reader == nullptr || !queue.empty()) {
         return;
     }
     const errc why = cut ? errc::closed : finished ? errc::end : errc::reset;
@@ -101,6 +103,10 @@ public:
 
 private:
     void do_read(read_operation& op) override {
+        if (in_.writer == nullptr && !in_.queue.empty()) { // the common case, short
+            op.succeed_from(in_.queue);
+            return;
+        }
         in_.reader = &op;
         in_.pump();
     }

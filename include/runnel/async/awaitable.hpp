@@ -4,6 +4,7 @@
 #include "runnel/async/task.hpp"
 
 #include <coroutine>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -28,18 +29,26 @@ concept awaitable = requires(A& a) { awaiter_of(a).await_resume(); };
 template <awaitable A>
 using awaited_t = decltype(awaiter_of(std::declval<A&>()).await_resume());
 
-/// Begins to wait for `kept` on behalf of `waiting`. False if it is done already.
+/// Begins to wait for `kept` on behalf of `waiting`, which stands at `where`. False if it is done
+/// already.
 template <awaitable A, class P>
-bool suspend_for(A& kept, std::coroutine_handle<P> waiting) {
+bool suspend_for(A& kept, std::coroutine_handle<P> waiting, const std::source_location& where) {
     auto&& awaiter = awaiter_of(kept);
     if (awaiter.await_ready()) {
         return false;
     }
-    if constexpr (std::is_void_v<decltype(awaiter.await_suspend(waiting))>) {
-        awaiter.await_suspend(waiting);
+    const auto suspend = [&] {
+        if constexpr (requires { awaiter.await_suspend(waiting, where); }) {
+            return awaiter.await_suspend(waiting, where);
+        } else {
+            return awaiter.await_suspend(waiting);
+        }
+    };
+    if constexpr (std::is_void_v<decltype(suspend())>) {
+        suspend();
         return true;
     } else {
-        return awaiter.await_suspend(waiting);
+        return suspend();
     }
 }
 

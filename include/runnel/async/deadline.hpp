@@ -8,6 +8,7 @@
 #include "runnel/async/timer.hpp"
 
 #include <coroutine>
+#include <source_location>
 #include <utility>
 
 namespace runnel::inline v0 {
@@ -47,9 +48,10 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class P>
-    bool await_suspend(std::coroutine_handle<P> task) {
+    bool await_suspend(std::coroutine_handle<P> task,
+                       std::source_location where = std::source_location::current()) {
         stop_.enter(task.promise());
-        return suspend_for(inner_, task);
+        return suspend_for(inner_, task, where);
     }
     awaited_t<A> await_resume() {
         stop_.leave();

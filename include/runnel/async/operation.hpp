@@ -7,6 +7,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <source_location>
 #include <string_view>
 
 namespace runnel::inline v0 {
@@ -35,7 +36,9 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
 
     template <class P>
-    bool await_suspend(std::coroutine_handle<P> task) {
+    bool await_suspend(std::coroutine_handle<P> task,
+                       std::source_location where = std::source_location::current()) {
+        task.promise().stands_at(where);
         return begin(task, task.promise());
     }
 

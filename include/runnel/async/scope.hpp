@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -141,7 +142,9 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
 
     template <class P>
-    bool await_suspend(std::coroutine_handle<P> waiting) {
+    bool await_suspend(std::coroutine_handle<P> waiting,
+                       std::source_location where = std::source_location::current()) {
+        waiting.promise().stands_at(where);
         open(waiting.promise(), waiting);
         task_ = body_(static_cast<scope&>(*this));
         const auto frame = task_.frame();

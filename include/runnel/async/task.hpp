@@ -60,14 +60,10 @@ public:
     final_awaiter final_suspend() noexcept { return {}; }
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
 
-    /// Notes where the task waits, for reports of what a program is doing.
-    template <class Awaitable>
-    Awaitable&& await_transform(
-        Awaitable&& awaitable,
-        std::source_location where = std::source_location::current()) noexcept {
-        where_ = where;
-        return static_cast<Awaitable&&>(awaitable);
-    }
+    /// Notes where the task waits, for reports of what a program is doing. Awaiters call it with
+    /// the default argument of their `await_suspend`, which is the place of the `co_await`. (An
+    /// `await_transform` would do, too, but GCC 12 then moves every awaiter once more.)
+    void stands_at(const std::source_location& where) noexcept { where_ = where; }
 
     /// What stops this task's operations; null: nothing.
     [[nodiscard]] stop_source* stop() const noexcept { return stop_; }
@@ -184,10 +180,10 @@ public:
 
 /// A coroutine that starts when it is awaited, and whose awaiter continues when it is done.
 ///
-/// Exactly one of these happens to a task: it is awaited by another (`co_await std::move(t)`), given
-/// to a `scope`, a combinator or `loop::run`, or dropped before it started. It inherits what stops it
-/// from whoever awaits it, and belongs to one loop. An exception that leaves the coroutine is thrown at
-/// the awaiter.
+/// Exactly one of these happens to a task: it is awaited by another (`co_await std::move(t)`),
+/// given to a `scope`, a combinator or `loop::run`, or dropped before it started. It inherits what
+/// stops it from whoever awaits it, and belongs to one loop. An exception that leaves the coroutine
+/// is thrown at the awaiter.
 template <class T = void>
 class [[nodiscard]] task {
 public:
@@ -213,7 +209,9 @@ public:
         explicit awaiter(handle frame) noexcept : frame_(frame) {}
         [[nodiscard]] bool await_ready() const noexcept { return false; }
         template <class P>
-        bool await_suspend(std::coroutine_handle<P> parent) {
+        bool await_suspend(std::coroutine_handle<P> parent,
+                           std::source_location where = std::source_location::current()) {
+            parent.promise().stands_at(where);
             promise_type& child = frame_.promise();
             child.adopt_by(parent.promise(), parent);
             return !child.run_inline(frame_);

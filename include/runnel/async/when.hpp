@@ -8,6 +8,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <source_location>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -107,7 +108,9 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class P>
-    bool await_suspend(std::coroutine_handle<P> waiting) {
+    bool await_suspend(std::coroutine_handle<P> waiting,
+                       std::source_location where = std::source_location::current()) {
+        waiting.promise().stands_at(where);
         open(waiting.promise(), waiting);
         std::apply([this](const task<T>&... each) { (start(each), ...); }, tasks_);
         return must_wait();
@@ -158,7 +161,9 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class P>
-    bool await_suspend(std::coroutine_handle<P> waiting) {
+    bool await_suspend(std::coroutine_handle<P> waiting,
+                       std::source_location where = std::source_location::current()) {
+        waiting.promise().stands_at(where);
         open(waiting.promise(), waiting);
         for (const task<T>& each : tasks_) {
             start(each);

@@ -149,7 +149,13 @@ private:
 
     void submit(control_operation& op) noexcept;
     void withdraw(control_operation& op) noexcept;
-    void start_next_control() noexcept;
+    /// Hands the next control operation to the transport, once nothing before it is pending.
+    void start_next_control() noexcept {
+        if (first_queued_ != nullptr) {
+            run_controls();
+        }
+    }
+    void run_controls() noexcept;
 
     read_operation* reader_ = nullptr;
     write_operation* writer_ = nullptr;
