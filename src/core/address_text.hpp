@@ -90,14 +90,14 @@ private:
 /// What `format_to` writes for `value`, as a string.
 template <class Value>
 std::string text_of(const Value& value) {
-    std::array<char, Value::max_text_size> out;
+    std::array<char, Value::max_text_size> out{};
     return std::string(value.format_to(out));
 }
 
 /// Puts what `value.format_to` writes behind what `out` holds.
 template <class Value>
 void put(text_writer& out, const Value& value) noexcept {
-    std::array<char, Value::max_text_size> text;
+    std::array<char, Value::max_text_size> text{};
     out.put(value.format_to(text));
 }
 

@@ -21,7 +21,10 @@ zero_run longest_zero_run(const ipv6_address::byte_array& bytes) noexcept {
     for (std::size_t i = 0; i < 8; ++i) {
         if (load_be16(bytes.data() + 2 * i) != 0) {
             run = {.begin = i + 1, .size = 0};
-        } else if (++run.size >= 2 && run.size > longest.size) {
+            continue;
+        }
+        ++run.size;
+        if (run.size >= 2 && run.size > longest.size) {
             longest = run;
         }
     }
@@ -44,10 +47,12 @@ void put_groups(text_writer& out, const ipv6_address::byte_array& bytes) noexcep
     }
 }
 
-/// Whether the kernel would accept `name` for an interface (dev_valid_name in net/core/dev.c).
+/// Whether an interface can have this name (dev_valid_name in the kernel's net/core/dev.c, and '%'
+/// is where the kernel puts a number).
 bool is_interface_name(std::string_view name) noexcept {
     constexpr std::size_t longest = 15;
-    const auto belongs = [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; };
+    constexpr std::string_view forbidden = "/:%";
+    const auto belongs = [&](char c) { return c > ' ' && c < 0x7f && !forbidden.contains(c); };
     return !name.empty() && name.size() <= longest && name != "." && name != ".." &&
            std::ranges::all_of(name, belongs);
 }

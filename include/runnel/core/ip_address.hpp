@@ -243,11 +243,12 @@ public:
 
     /// 0.0.0.0
     constexpr ip_address() noexcept : ip_address(ipv4_address()) {}
-    constexpr ip_address(ipv4_address address) noexcept // NOLINT(google-explicit-constructor)
+    // NOLINTBEGIN(google-explicit-constructor): an address of one family is an address
+    constexpr ip_address(ipv4_address address) noexcept
         : address_(ipv6_address::mapped(address)), family_(ip_family::v4) {}
-    constexpr ip_address(
-        const ipv6_address& address) noexcept // NOLINT(google-explicit-constructor)
+    constexpr ip_address(const ipv6_address& address) noexcept
         : address_(address), family_(ip_family::v6) {}
+    // NOLINTEND(google-explicit-constructor)
 
     static constexpr ip_address any(ip_family family) noexcept {
         return family == ip_family::v4 ? ip_address(ipv4_address::any())
