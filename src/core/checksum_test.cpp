@@ -28,9 +28,9 @@ std::uint16_t reference_sum(std::span<const std::byte> bytes) {
     return static_cast<std::uint16_t>(sum);
 }
 
-std::vector<std::byte> random_bytes(prng& random, std::size_t size) {
+std::vector<std::byte> random_bytes(prng& rng, std::size_t size) {
     std::vector<std::byte> bytes(size);
-    random.fill(bytes);
+    rng.fill(bytes);
     return bytes;
 }
 
@@ -59,8 +59,8 @@ TEST(Checksum, GivesTheExampleOfRfc1071) {
 }
 
 TEST(Checksum, EqualsTheReferenceForEveryLengthAndAlignment) {
-    prng random(1);
-    const auto bytes = random_bytes(random, longest + alignments);
+    prng rng(1);
+    const auto bytes = random_bytes(rng, longest + alignments);
     for (const checksum_kernel& kernel : all_kernels()) {
         for (std::size_t alignment = 0; alignment < alignments; ++alignment) {
             for (std::size_t size = 0; size <= longest; ++size) {
@@ -79,14 +79,14 @@ TEST(Checksum, EqualsTheReferenceForEveryLengthAndAlignment) {
 
 TEST(Checksum, CopiesAndSumsForEveryLengthAndAlignment) {
     constexpr std::byte untouched{0xa5};
-    prng random(2);
-    const auto bytes = random_bytes(random, longest + alignments);
+    prng rng(2);
+    const auto bytes = random_bytes(rng, longest + alignments);
     std::vector<std::byte> copy(longest + alignments + 1);
     for (const checksum_kernel& kernel : all_kernels()) {
         for (std::size_t alignment = 0; alignment < alignments; ++alignment) {
-            for (std::size_t size = 0; size <= longest; size += 1 + random.below(8)) {
+            for (std::size_t size = 0; size <= longest; size += 1 + rng.below(8)) {
                 // Another alignment for the target, and a byte on each side that must stay.
-                const std::size_t target = 1 + random.below(alignments);
+                const std::size_t target = 1 + rng.below(alignments);
                 const auto from = std::span(bytes).subspan(alignment, size);
                 const auto to = std::span(copy).subspan(target, size);
                 copy[target - 1] = copy[target + size] = untouched;
@@ -121,16 +121,16 @@ TEST(Checksum, OfZerosIsDistinctFromThatOfOnes) {
 }
 
 TEST(Checksum, OfPiecesIsThatOfTheWhole) {
-    prng random(3);
+    prng rng(3);
     for (int round = 0; round < 3000; ++round) {
-        const auto bytes = random_bytes(random, random.below(600));
+        const auto bytes = random_bytes(rng, rng.below(600));
         const std::span<const std::byte> whole(bytes);
         std::vector<std::byte> copy(bytes.size());
         checksum sum;
         for (std::size_t at = 0; at < whole.size();) {
-            const std::size_t size = std::min(whole.size() - at, std::size_t{random.below(150)});
+            const std::size_t size = std::min(whole.size() - at, std::size_t{rng.below(150)});
             const auto piece = whole.subspan(at, size);
-            switch (random.below(3)) {
+            switch (rng.below(3)) {
             case 0:
                 sum.add(piece);
                 std::ranges::copy(piece, copy.begin() + static_cast<std::ptrdiff_t>(at));
@@ -150,11 +150,11 @@ TEST(Checksum, OfPiecesIsThatOfTheWhole) {
 }
 
 TEST(Checksum, OfFieldsIsThatOfTheirBytesAtAnyOffset) {
-    prng random(4);
+    prng rng(4);
     for (std::size_t before = 0; before < 5; ++before) {
-        auto bytes = random_bytes(random, before + 6);
-        const auto number = static_cast<std::uint32_t>(random());
-        const auto small = static_cast<std::uint16_t>(random());
+        auto bytes = random_bytes(rng, before + 6);
+        const auto number = static_cast<std::uint32_t>(rng());
+        const auto small = static_cast<std::uint16_t>(rng());
         store_be32(bytes, before, number);
         store_be16(bytes, before + 4, small);
         checksum sum;
@@ -209,15 +209,15 @@ TEST(UpdatedChecksum, EqualsANewOneAfterEveryKindOfChange) {
     // Words that are all zeros or all ones are where 0 and its other form 0xffff meet.
     constexpr std::array<std::uint32_t, 6> corners = {0,           0xffff'ffff, 0x0000'ffff,
                                                       0xffff'0000, 1,           0x8000'0001};
-    prng random(5);
+    prng rng(5);
     const auto any_word = [&] {
-        return random.below(4) == 0 ? static_cast<std::uint32_t>(random())
-                                    : corners[random.below(corners.size())];
+        return rng.below(4) == 0 ? static_cast<std::uint32_t>(rng())
+                                 : corners[rng.below(corners.size())];
     };
     for (int round = 0; round < 200'000; ++round) {
         std::array<std::byte, 16> header{};
         header[0] = std::byte{0x45};
-        header[1] = static_cast<std::byte>(random());
+        header[1] = static_cast<std::byte>(rng());
         store_be32(header, 4, any_word());
         store_be32(header, 8, any_word());
         const std::uint16_t before = internet_checksum(header);

@@ -45,11 +45,6 @@ struct sums_32 {
     __m256i pairs;
     __m256i uppers;
 
-    [[gnu::always_inline, gnu::target("avx2")]] void clear() noexcept {
-        pairs = _mm256_setzero_si256();
-        uppers = _mm256_setzero_si256();
-    }
-
     [[gnu::always_inline, gnu::target("avx2")]] void add(__m256i words) noexcept {
         asm("" : "+x"(words)); // as above
         pairs = _mm256_add_epi64(pairs, words);
@@ -65,60 +60,60 @@ struct sums_32 {
     }
 };
 
-// Without copying, `to` is null.
+// `to` is null unless Copying.
 
-template <bool copying>
+template <bool Copying>
 [[gnu::always_inline]] inline __m128i load_16(std::byte* to, const std::byte* from,
                                               std::size_t at) noexcept {
     const __m128i words = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
-    if constexpr (copying) {
+    if constexpr (Copying) {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), words);
     }
     return words;
 }
 
-template <bool copying>
+template <bool Copying>
 [[gnu::always_inline, gnu::target("avx2")]] inline __m256i
 load_32(std::byte* to, const std::byte* from, std::size_t at) noexcept {
     const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + at));
-    if constexpr (copying) {
+    if constexpr (Copying) {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + at), words);
     }
     return words;
 }
 
 /// Adds the bytes from `at` on, less than 64, and gives the sum of all.
-template <bool copying>
+template <bool Copying>
 [[gnu::always_inline]] inline std::uint64_t finish(std::byte* to, const std::byte* from,
                                                    std::size_t at, std::size_t size,
                                                    sums_16 sums) noexcept {
     for (; size - at >= 16; at += 16) {
-        sums.add(load_16<copying>(to, from, at));
+        sums.add(load_16<Copying>(to, from, at));
     }
     const __m128i lowers = _mm_sub_epi64(sums.pairs, _mm_slli_epi64(sums.uppers, 32));
     const __m128i both = _mm_add_epi64(lowers, sums.uppers);
     const __m128i all = _mm_add_epi64(both, _mm_unpackhi_epi64(both, both));
     const auto sum = static_cast<std::uint64_t>(_mm_cvtsi128_si64(all));
-    if constexpr (copying) {
+    if constexpr (Copying) {
         return sum + checksum_copy_portable(to + at, from + at, size - at);
     } else {
         return sum + checksum_sum_portable(from + at, size - at);
     }
 }
 
-template <bool copying>
+template <bool Copying>
 std::uint64_t run_sse2(std::byte* to, const std::byte* from, std::size_t size) noexcept {
     sums_16 even;
     sums_16 odd;
     std::size_t at = 0;
     for (; size - at >= 64; at += 64) {
-        even.add(load_16<copying>(to, from, at));
-        odd.add(load_16<copying>(to, from, at + 16));
-        even.add(load_16<copying>(to, from, at + 32));
-        odd.add(load_16<copying>(to, from, at + 48));
+        even.add(load_16<Copying>(to, from, at));
+        odd.add(load_16<Copying>(to, from, at + 16));
+        even.add(load_16<Copying>(to, from, at + 32));
+        odd.add(load_16<Copying>(to, from, at + 48));
     }
     even.add(odd);
-    return finish<copying>(to, from, at, size, even);
+    return finish<Copying>(to, from, at, size, even);
 }
 
 /// Below this size, accesses that cross cache lines cost less than to avoid them.
@@ -137,41 +132,39 @@ alignas(64) constexpr std::array<std::uint8_t, 64> head_mask = [] {
 /// After an odd number of them all that follow are in the other half of their words. So the head is
 /// added with its bytes swapped, and those of the sum must be swapped in the end: 256 * 256 is 1
 /// modulo 2^16 - 1.
-template <bool copying>
+template <bool Copying>
 [[gnu::always_inline, gnu::target("avx2")]] inline std::size_t
 add_head(sums_32& sums, std::byte* to, const std::byte* from) noexcept {
-    const std::size_t head = -std::bit_cast<std::uintptr_t>(copying ? to : from) % 32;
+    const std::size_t head = -std::bit_cast<std::uintptr_t>(Copying ? to : from) % 32;
     const __m256i mask =
         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(head_mask.data() + 32 - head));
-    const __m256i words = _mm256_and_si256(load_32<copying>(to, from, 0), mask);
+    const __m256i words = _mm256_and_si256(load_32<Copying>(to, from, 0), mask);
     const __m128i shift = _mm_cvtsi64_si128(head % 2 == 0 ? 0 : 8);
     sums.add(_mm256_or_si256(_mm256_sll_epi16(words, shift), _mm256_srl_epi16(words, shift)));
     return head;
 }
 
-template <bool copying>
+template <bool Copying>
 [[gnu::target("avx2")]] std::uint64_t run_avx2(std::byte* to, const std::byte* from,
                                                std::size_t size) noexcept {
-    sums_32 even;
-    sums_32 odd;
-    even.clear();
-    odd.clear();
-    const std::size_t head = size < worth_aligning ? 0 : add_head<copying>(even, to, from);
+    sums_32 even{};
+    sums_32 odd{};
+    const std::size_t head = size < worth_aligning ? 0 : add_head<Copying>(even, to, from);
     std::size_t at = head;
     for (; size - at >= 128; at += 128) {
-        even.add(load_32<copying>(to, from, at));
-        odd.add(load_32<copying>(to, from, at + 32));
-        even.add(load_32<copying>(to, from, at + 64));
-        odd.add(load_32<copying>(to, from, at + 96));
+        even.add(load_32<Copying>(to, from, at));
+        odd.add(load_32<Copying>(to, from, at + 32));
+        even.add(load_32<Copying>(to, from, at + 64));
+        odd.add(load_32<Copying>(to, from, at + 96));
     }
     for (; size - at >= 32; at += 32) {
-        even.add(load_32<copying>(to, from, at));
+        even.add(load_32<Copying>(to, from, at));
     }
     sums_16 sums = even.lower();
     sums.add(even.upper());
     sums.add(odd.lower());
     sums.add(odd.upper());
-    return std::rotl(finish<copying>(to, from, at, size, sums), head % 2 == 0 ? 0 : 8);
+    return std::rotl(finish<Copying>(to, from, at, size, sums), head % 2 == 0 ? 0 : 8);
 }
 
 std::uint64_t sum_sse2(const std::byte* from, std::size_t size) noexcept {

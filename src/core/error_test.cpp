@@ -104,8 +104,8 @@ TEST(Error, SaysItsTextAndThenItsCode) {
 }
 
 TEST(Error, SharesItsTextBetweenCopies) {
-    const error original(errc::reset, "a text that is too long to be stored inside of a string");
-    const error copy = original;
+    error original(errc::reset, "a text that is too long to be stored inside of a string");
+    error copy = original;
     EXPECT_EQ(copy.text().data(), original.text().data());
     EXPECT_EQ(copy.message(), original.message());
 }

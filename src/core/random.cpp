@@ -16,7 +16,7 @@ void secure_random(std::span<std::byte> bytes) noexcept {
 }
 
 std::uint64_t secure_random_number() noexcept {
-    std::array<std::byte, 8> bytes;
+    std::array<std::byte, 8> bytes{};
     secure_random(bytes);
     return load_le64(bytes.data());
 }

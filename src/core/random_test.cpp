@@ -13,9 +13,9 @@ namespace {
 
 static_assert(std::uniform_random_bit_generator<prng>);
 
-std::vector<std::uint64_t> draw(prng random, std::size_t count) {
+std::vector<std::uint64_t> draw(prng rng, std::size_t count) {
     std::vector<std::uint64_t> numbers(count);
-    std::ranges::generate(numbers, random);
+    std::ranges::generate(numbers, rng);
     return numbers;
 }
 
@@ -35,12 +35,12 @@ TEST(Prng, RepeatsItselfFromTheSameSeedOnly) {
 }
 
 TEST(Prng, DrawsEachNumberBelowABoundAboutEquallyOften) {
-    prng random(1);
+    prng rng(1);
     for (const std::uint64_t bound : {1U, 2U, 3U, 7U, 10U, 64U, 100U}) {
         constexpr std::uint64_t draws = 10'000;
         std::vector<std::uint64_t> counts(bound);
         for (std::uint64_t i = 0; i < draws * bound; ++i) {
-            const std::uint64_t drawn = random.below(bound);
+            const std::uint64_t drawn = rng.below(bound);
             ASSERT_LT(drawn, bound);
             ++counts[drawn];
         }
@@ -51,33 +51,33 @@ TEST(Prng, DrawsEachNumberBelowABoundAboutEquallyOften) {
 }
 
 TEST(Prng, TakesBoundsOfEverySize) {
-    prng random(2);
+    prng rng(2);
     const std::uint64_t largest = prng::max();
     for (unsigned bits = 0; bits < 64; ++bits) {
         const std::uint64_t bound = std::uint64_t{1} << bits;
-        EXPECT_LT(random.below(bound), bound);
-        EXPECT_LT(random.below(bound + 1), bound + 1);
-        EXPECT_EQ(random.between(bound, bound), bound);
+        EXPECT_LT(rng.below(bound), bound);
+        EXPECT_LT(rng.below(bound + 1), bound + 1);
+        EXPECT_EQ(rng.between(bound, bound), bound);
     }
-    EXPECT_LT(random.below(largest), largest);
-    EXPECT_GE(random.between(largest - 1, largest), largest - 1);
-    EXPECT_NE(random.between(0, largest), random.between(0, largest));
+    EXPECT_LT(rng.below(largest), largest);
+    EXPECT_GE(rng.between(largest - 1, largest), largest - 1);
+    EXPECT_NE(rng.between(0, largest), rng.between(0, largest));
 }
 
 TEST(Prng, DrawsBothEndsOfARange) {
-    prng random(3);
+    prng rng(3);
     std::vector<std::uint64_t> counts(3);
     for (int i = 0; i < 100; ++i) {
-        ++counts.at(random.between(10, 12) - 10);
+        ++counts.at(rng.between(10, 12) - 10);
     }
     EXPECT_EQ(std::ranges::count(counts, 0U), 0);
 }
 
 TEST(Prng, DrawsFractionsBetween0And1) {
-    prng random(4);
+    prng rng(4);
     double sum = 0;
     for (int i = 0; i < 10'000; ++i) {
-        const double fraction = random.fraction();
+        const double fraction = rng.fraction();
         ASSERT_GE(fraction, 0.0);
         ASSERT_LT(fraction, 1.0);
         sum += fraction;
@@ -116,9 +116,9 @@ TEST(Prng, ForksTheSameStreamsFromTheSameSeed) {
 }
 
 TEST(PrngDeathTest, NoNumberIsBelow0) {
-    prng random(1);
-    EXPECT_DEATH(static_cast<void>(random.below(0)), "no number below 0");
-    EXPECT_DEATH(static_cast<void>(random.between(2, 1)), "lowest number first");
+    prng rng(1);
+    EXPECT_DEATH(static_cast<void>(rng.below(0)), "no number below 0");
+    EXPECT_DEATH(static_cast<void>(rng.between(2, 1)), "lowest number first");
 }
 
 TEST(SecureRandom, FillsAllBytesWithSomethingNew) {

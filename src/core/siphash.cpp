@@ -50,7 +50,7 @@ struct sip_state {
 
 } // namespace
 
-siphash_key siphash_key::random() noexcept {
+siphash_key siphash_key::generate() noexcept {
     return {.first = secure_random_number(), .second = secure_random_number()};
 }
 

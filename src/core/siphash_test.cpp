@@ -60,8 +60,8 @@ TEST(Siphash, DependsOnBothHalvesOfTheKey) {
 }
 
 TEST(SiphashKey, IsANewOneEachTime) {
-    EXPECT_NE(siphash_key::random(), siphash_key::random());
-    EXPECT_NE(siphash_key::random(), siphash_key());
+    EXPECT_NE(siphash_key::generate(), siphash_key::generate());
+    EXPECT_NE(siphash_key::generate(), siphash_key());
 }
 
 } // namespace

@@ -7,13 +7,13 @@
 #include <cstdint>
 #include <span>
 
-/// Numbers in wire formats: big-endian ("be", network byte order) and little-endian ("le") loads and
-/// stores of 16, 24, 32 and 64 bits.
+/// Numbers in wire formats: big-endian ("be", network byte order) and little-endian ("le") loads
+/// and stores of 16, 24, 32 and 64 bits.
 ///
 /// Every function works at any alignment, on any host and in constant expressions; optimising
-/// compilers turn each of the 16, 32 and 64 bit ones into a single instruction or two. The functions
-/// on pointers touch exactly the bytes of the number from `at` on, which the caller knows to be there;
-/// those on spans check that the number lies inside, also in release builds.
+/// compilers turn each of the 16, 32 and 64 bit ones into a single instruction or two. The
+/// functions on pointers touch exactly the bytes of the number from `at` on, which the caller knows
+/// to be there; those on spans check that the number lies inside, also in release builds.
 namespace runnel::inline v0 {
 
 [[nodiscard]] constexpr std::uint16_t load_be16(const std::byte* at) noexcept {

@@ -28,7 +28,7 @@ template <runnel::writes_text Value>
 struct fmt::formatter<Value> : fmt::formatter<std::string_view> {
     template <class Context>
     auto format(const Value& value, Context& context) const {
-        std::array<char, Value::max_text_size> out;
+        std::array<char, Value::max_text_size> out{};
         return fmt::formatter<std::string_view>::format(value.format_to(out), context);
     }
 };

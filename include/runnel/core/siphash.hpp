@@ -15,7 +15,7 @@ struct siphash_key {
     std::uint64_t second = 0;
 
     /// A new key that nobody can foresee; see `secure_random`.
-    [[nodiscard]] static siphash_key random() noexcept;
+    [[nodiscard]] static siphash_key generate() noexcept;
 
     friend constexpr bool operator==(const siphash_key&, const siphash_key&) noexcept = default;
 };
