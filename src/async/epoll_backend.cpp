@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends.hpp"
 #include "find_kind.hpp"
+#include "monotonic_clock.hpp"
 #include "no_sigpipe.hpp"
 #include "receive_buffer.hpp"
 #include "runnel/core/check.hpp"
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <utility>
 
 #include <poll.h>
@@ -133,9 +133,7 @@ epoll_backend::~epoll_backend() {
 }
 
 time_point epoll_backend::now() noexcept {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return time_point(std::chrono::seconds(time.tv_sec) + duration(time.tv_nsec));
+    return monotonic_now();
 }
 
 void epoll_backend::wake() noexcept {
@@ -233,8 +231,7 @@ int epoll_backend::wait_for_events(time_point deadline, bool poll) noexcept {
     }
     const duration left = std::max(deadline - now(), duration::zero());
     if (has_pwait2_) {
-        const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-        const timespec timeout{seconds.count(), (left - seconds).count()};
+        const timespec timeout = to_timespec(left);
         const int count = ::epoll_pwait2(epoll_, events_.data(), events_at_once, &timeout, nullptr);
         if (count >= 0 || errno == EINTR) {
             return std::max(count, 0);

@@ -1,140 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends.hpp"
-#include "runnel/async/loop.hpp"
-#include "runnel/core/buffer.hpp"
-
-#include <gtest/gtest.h>
+#include "io_backend_fixture.hpp"
+#include "runnel/core/buffer_pool.hpp"
 
 #include <array>
 #include <cerrno>
-#include <memory>
-#include <string>
-#include <string_view>
+#include <cstdio>
+#include <cstring>
 #include <thread>
-#include <utility>
-#include <vector>
 
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-namespace runnel {
+namespace runnel::test {
 namespace {
-
-/// A descriptor that closes its file.
-class open_file {
-public:
-    explicit open_file(int fd) : descriptor_(std::make_unique<descriptor>(fd)) {}
-    open_file(open_file&&) = default;
-    open_file& operator=(open_file&&) = default;
-    ~open_file() { close(); }
-
-    void attach(io_backend& io) {
-        io_ = &io;
-        ASSERT_EQ(io.attach(*descriptor_), 0);
-    }
-    void close() {
-        if (descriptor_ != nullptr) {
-            if (descriptor_->attached()) {
-                io_->detach(*descriptor_);
-            }
-            ::close(descriptor_->fd());
-            descriptor_.reset();
-        }
-    }
-    descriptor& operator*() { return *descriptor_; }
-    [[nodiscard]] int fd() const { return descriptor_->fd(); }
-
-private:
-    std::unique_ptr<descriptor> descriptor_;
-    io_backend* io_ = nullptr;
-};
-
-/// A request that counts how often it was done.
-struct call : io_request {
-    call(open_file& target, io_kind what)
-        : io_request(*target,
-                     [](io_request& self) noexcept { ++static_cast<call&>(self).completions; }) {
-        kind = what;
-    }
-    call(open_file& target, std::string_view bytes) : call(target, io_kind::send) {
-        piece = {const_cast<char*>(bytes.data()), bytes.size()};
-        message.msg_iov = &piece;
-        message.msg_iovlen = 1;
-    }
-    call(open_file& target, std::vector<char>& room) : call(target, io_kind::receive_into) {
-        piece = {room.data(), room.size()};
-        message.msg_iov = &piece;
-        message.msg_iovlen = 1;
-    }
-
-    iovec piece{};
-    int completions = 0;
-};
-
-class IoBackend : public testing::TestWithParam<backend_kind> {
-protected:
-    void SetUp() override {
-        auto made = GetParam() == backend_kind::epoll ? make_epoll_backend() : make_uring_backend();
-        if (!made) {
-            GTEST_SKIP() << made.error().message();
-        }
-        io = std::move(*made);
-    }
-
-    /// Waits for events until `request` is done; fails after ten seconds without.
-    void await(const io_request& request) {
-        const time_point limit = io->now() + std::chrono::seconds(10);
-        while (request.pending()) {
-            ASSERT_LT(io->wait(limit, false), limit) << "the request is never done";
-        }
-    }
-    int run(call& request) {
-        if (!io->start(request)) {
-            await(request);
-        }
-        return request.result;
-    }
-    /// Handles what has happened by now.
-    void settle() {
-        for (int i = 0; i < 3; ++i) {
-            io->wait(never, true);
-        }
-    }
-
-    int send(open_file& target, std::string_view bytes) {
-        call request(target, bytes);
-        return run(request);
-    }
-    std::string receive(open_file& source) {
-        call request(source, io_kind::receive);
-        const int size = run(request);
-        EXPECT_EQ(size, static_cast<int>(request.data.size()));
-        return std::string(request.data.view());
-    }
-
-    std::pair<open_file, open_file> attached(int first, int second) {
-        std::pair<open_file, open_file> files{open_file(first), open_file(second)};
-        files.first.attach(*io);
-        files.second.attach(*io);
-        return files;
-    }
-    std::pair<open_file, open_file> socket_pair() {
-        std::array<int, 2> ends{};
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()),
-                  0);
-        return attached(ends[0], ends[1]);
-    }
-    std::pair<open_file, open_file> pipe() {
-        std::array<int, 2> ends{};
-        EXPECT_EQ(::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC), 0);
-        return attached(ends[0], ends[1]);
-    }
-
-    std::unique_ptr<io_backend> io;
-};
 
 TEST_P(IoBackend, CarriesBytesOverASocketPair) {
     auto [left, right] = socket_pair();
@@ -146,7 +25,7 @@ TEST_P(IoBackend, CarriesBytesOverASocketPair) {
     EXPECT_EQ(reader.completions, 1);
 }
 
-TEST_P(IoBackend, CarriesBytesOverAPipe) {
+TEST_P(IoBackend, CarriesBytesOverAPipeUpToItsEnd) {
     auto [out, in] = pipe();
     EXPECT_EQ(send(in, "hello"), 5);
     EXPECT_EQ(receive(out), "hello");
@@ -160,6 +39,207 @@ TEST_P(IoBackend, GivesEpipeInsteadOfASignalForAPipeWithoutReader) {
     EXPECT_EQ(send(in, "hello"), -EPIPE);
 }
 
+TEST_P(IoBackend, ReadsAndWritesAnEventfd) {
+    open_file counter(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    counter.attach(*io);
+    call reader(counter, io_kind::receive);
+    EXPECT_FALSE(io->start(reader));
+    settle();
+    EXPECT_TRUE(reader.pending());
+    const std::uint64_t three = 3;
+    EXPECT_EQ(send(counter, {reinterpret_cast<const char*>(&three), sizeof three}), 8);
+    await(reader);
+    std::uint64_t value = 0;
+    ASSERT_EQ(reader.result, 8);
+    std::memcpy(&value, reader.data.data(), sizeof value);
+    EXPECT_EQ(value, 3U);
+}
+
+TEST_P(IoBackend, ReadsARegularFileOrRefusesIt) {
+    std::FILE* source = std::tmpfile();
+    std::fputs("content", source);
+    std::rewind(source);
+    descriptor file(::dup(::fileno(source)));
+    std::fclose(source);
+    const int number = io->attach(file);
+    if (is_epoll()) {
+        EXPECT_EQ(number, EPERM);
+        EXPECT_FALSE(file.attached());
+    } else {
+        ASSERT_EQ(number, 0);
+        open_file owner(file.fd());
+        io->detach(file);
+        owner.attach(*io);
+        EXPECT_EQ(receive(owner), "content");
+        EXPECT_EQ(receive(owner), "");
+        return;
+    }
+    ::close(file.fd());
+}
+
+TEST_P(IoBackend, CarriesMessagesOfEverySizeWithEveryHint) {
+    for (const bool tcp : {false, true}) {
+        auto [left, right] = tcp ? tcp_pair() : socket_pair();
+        for (const std::uint32_t hint : {0U, 1U, 2048U, 16384U, 65536U, 262144U, 1U << 30}) {
+            for (const std::size_t size : {1U, 255U, 256U, 257U, 2047U, 2048U, 2049U, 4096U, 16896U,
+                                           65537U, 262145U, 1U << 20}) {
+                const std::string message = pattern(size);
+                ASSERT_TRUE(carry(left, right, message, hint) == message) << size << ' ' << hint;
+            }
+        }
+    }
+}
+
+TEST_P(IoBackend, GathersAndScattersPieces) {
+    auto [left, right] = socket_pair();
+    call sender(left, io_kind::send);
+    std::array<iovec, 3> pieces{iovec{const_cast<char*>("ab"), 2},
+                                iovec{const_cast<char*>("cde"), 3},
+                                iovec{const_cast<char*>("f"), 1}};
+    sender.message.msg_iov = pieces.data();
+    sender.message.msg_iovlen = pieces.size();
+    EXPECT_EQ(run(sender), 6);
+
+    std::string first(4, ' ');
+    std::string second(4, ' ');
+    call reader(right, io_kind::receive_into);
+    std::array<iovec, 2> room{iovec{first.data(), first.size()},
+                              iovec{second.data(), second.size()}};
+    reader.message.msg_iov = room.data();
+    reader.message.msg_iovlen = room.size();
+    EXPECT_EQ(run(reader), 6);
+    EXPECT_EQ(first + second, "abcdef  ");
+}
+
+TEST_P(IoBackend, LetsAReaderAndAWriterOfOneFileWaitAtOnce) {
+    auto [left, right] = socket_pair();
+    const std::string much = pattern(4 << 20);
+    call reader(left, io_kind::receive);
+    EXPECT_FALSE(io->start(reader));
+    call writer(left, much);
+    while (io->start(writer)) { // until the socket is full
+        ASSERT_GT(writer.result, 0);
+    }
+    settle();
+    EXPECT_TRUE(writer.pending());
+    EXPECT_EQ(send(right, "back"), 4);
+    await(reader);
+    EXPECT_EQ(reader.data.view(), "back");
+    EXPECT_TRUE(writer.pending());
+    while (writer.pending()) {
+        ASSERT_FALSE(receive(right, 65536).empty());
+    }
+    EXPECT_EQ(writer.completions, 1);
+}
+
+TEST_P(IoBackend, KeepsASmallMessageInASmallBlock) {
+    auto [left, right] = socket_pair();
+    send(left, "tiny");
+    call reader(right, io_kind::receive);
+    reader.size_hint = 65536;
+    run(reader);
+    EXPECT_EQ(reader.data.view(), "tiny");
+    EXPECT_LT(reader.data.footprint(), 1024U);
+}
+
+TEST_P(IoBackend, HoldsNoBufferForAReceiveThatWaits) {
+    std::vector<file_pair> pairs;
+    std::vector<std::unique_ptr<call>> readers;
+    const auto wait_on_one_more = [&] {
+        pairs.push_back(socket_pair());
+        readers.push_back(std::make_unique<call>(pairs.back().second, io_kind::receive));
+        EXPECT_FALSE(io->start(*readers.back()));
+        settle();
+    };
+    wait_on_one_more();
+    const auto before = buffer_pool::local().statistics().live;
+    for (int i = 0; i < 100; ++i) {
+        wait_on_one_more();
+    }
+    EXPECT_EQ(buffer_pool::local().statistics().live, before);
+    for (auto& pair : pairs) {
+        send(pair.first, "x");
+    }
+    for (auto& reader : readers) {
+        await(*reader);
+        EXPECT_EQ(reader->data.view(), "x");
+    }
+}
+
+TEST_P(IoBackend, ServesManyFilesThatAreReadyAtOnce) {
+    std::vector<file_pair> pairs;
+    std::vector<std::unique_ptr<call>> readers;
+    const std::string message = pattern(4000);
+    for (int i = 0; i < 600; ++i) {
+        pairs.push_back(socket_pair());
+    }
+    for (int round = 0; round < 10; ++round) {
+        readers.clear();
+        for (auto& pair : pairs) {
+            readers.push_back(std::make_unique<call>(pair.second, io_kind::receive));
+            ASSERT_FALSE(io->start(*readers.back()));
+        }
+        settle();
+        for (auto& pair : pairs) {
+            ASSERT_EQ(::send(pair.first.fd(), message.data(), message.size(), 0), 4000);
+        }
+        for (auto& reader : readers) {
+            await(*reader);
+            ASSERT_TRUE(reader->data.view() == message);
+        }
+    }
+}
+
+TEST_P(IoBackend, ReturnsFromAWaitWhenAnotherThreadWakesIt) {
+    for (int i = 0; i < 100; ++i) {
+        std::thread other([&] { io->wake(); });
+        io->wait(never, false);
+        other.join();
+    }
+    io->wake();
+    io->wait(never, false);
+}
+
+TEST_P(IoBackend, WaitsUntilTheDeadlineAndNoShorter) {
+    for (const auto span : {std::chrono::microseconds(50), std::chrono::microseconds(3000)}) {
+        const time_point deadline = io->now() + span;
+        time_point time{};
+        while ((time = io->wait(deadline, false)) < deadline) {
+            ASSERT_GE(deadline - time, duration(1)); // only a signal may end it early
+        }
+        EXPECT_GE(io->now(), deadline);
+    }
+    const time_point past = io->now() - std::chrono::hours(1);
+    EXPECT_GE(io->wait(past, false), past);
+    io->wait(never, true);
+}
+
+TEST_P(IoBackend, RunsOnAnotherThreadThanItWasMadeAndDestroyedOn) {
+    file_pair files = socket_pair();
+    call stranded(files.first, io_kind::receive);
+    std::thread([&] {
+        EXPECT_EQ(send(files.first, "hello"), 5);
+        EXPECT_EQ(receive(files.second), "hello");
+        EXPECT_FALSE(io->start(stranded));
+        settle();
+    }).join();
+    io.reset();
+    EXPECT_EQ(stranded.result, -ECANCELED);
+    EXPECT_EQ(stranded.completions, 1);
+}
+
+TEST_P(IoBackend, CountsWhatItDoes) {
+    auto [left, right] = socket_pair();
+    const io_statistics before = io->statistics();
+    send(left, "hello");
+    receive(right);
+    io->wait(never, true);
+    const io_statistics& after = io->statistics();
+    EXPECT_EQ(after.requests - before.requests, 2U);
+    EXPECT_GE(after.waits - before.waits, 1U);
+    EXPECT_GE(after.system_calls - before.system_calls, is_epoll() ? 3U : 1U);
+}
+
 std::string backend_name(const testing::TestParamInfo<backend_kind>& info) {
     return std::string(to_string(info.param));
 }
@@ -169,4 +249,4 @@ INSTANTIATE_TEST_SUITE_P(Kernel, IoBackend,
                          backend_name);
 
 } // namespace
-} // namespace runnel
+} // namespace runnel::test
