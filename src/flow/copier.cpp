@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "copier.hpp"
+
+#include "runnel/async/loop.hpp"
+#include "write_from.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace runnel::inline v0 {
+namespace {
+
+/// Whether `why` is what operations say that were stopped for `reason`.
+bool is_stop(const error& why, stop_reason reason) {
+    return reason != stop_reason::none && to_error(reason).kind() == why.kind();
+}
+
+} // namespace
+
+copier::copier(flow& source, flow& sink, const copy_options& options, duration linger) noexcept
+    : source_(source), sink_(sink), options_(options), linger_(linger),
+      statistics_(options.live != nullptr ? options.live : &outcome.statistics) {
+    *statistics_ = copy_statistics();
+}
+
+task<void> copier::run() {
+    const auto entered = co_await stop_.enter();
+    statistics_->started = loop::current().now();
+    statistics_->ended = statistics_->started;
+    co_await read_all();
+    alarm<&copier::give_up> limit(*this);
+    if (writer_.running() && outcome.source && !(*outcome.source == errc::end)) {
+        loop::current().arm(limit, saturating_add(loop::current().now(), linger_));
+    }
+    co_await writer_.finished();
+    finish();
+}
+
+bool copier::wants_more() const noexcept {
+    return !outcome.sink && !outcome.stopped && statistics_->bytes_read < options_.limit;
+}
+
+bool copier::has_room() const noexcept {
+    return !writer_.running() ||
+           (waiting_->count < most_pieces && waiting_->bytes < options_.read_ahead);
+}
+
+std::size_t copier::next_read() const noexcept {
+    const std::uint64_t left = options_.limit - statistics_->bytes_read;
+    const std::size_t hint = options_.read_hint;
+    return left < (hint != 0 ? hint : buffer::max_size) ? static_cast<std::size_t>(left) : hint;
+}
+
+task<void> copier::read_all() {
+    const auto entered = co_await reading_.enter();
+    while (wants_more()) {
+        if (!has_room()) {
+            const result<void> waited = co_await room_.wait();
+            if (!waited) {
+                if (wants_more()) {
+                    outcome.stopped = waited.error();
+                }
+                co_return;
+            }
+            continue;
+        }
+        result<buffer> data = co_await source_.read(next_read());
+        if (data) {
+            take(std::move(*data));
+        } else if (!is_stop(data.error(), reading_.reason())) {
+            outcome.source = std::move(data.error());
+            co_return;
+        } else if (wants_more()) {
+            outcome.stopped = std::move(data.error());
+        }
+    }
+}
+
+void copier::take(buffer data) {
+    ++statistics_->reads;
+    statistics_->bytes_read += data.size();
+    note_activity();
+    waiting_->bytes += data.size();
+    waiting_->items[waiting_->count++] = std::move(data);
+    if (!writer_.running()) {
+        writer_.start(write_all(), "copy", stop_.source());
+    }
+}
+
+task<void> copier::write_all() {
+    while (waiting_->count != 0) {
+        std::swap(writing_, waiting_);
+        room_.set();
+        const write_result written = co_await write_from(sink_, writing_->all());
+        statistics_->bytes_written += written.accepted();
+        if (written.accepted() != 0) {
+            ++statistics_->writes;
+            note_activity();
+        }
+        if (!written) {
+            auto& why = is_stop(written.error(), stop_.reason()) ? outcome.stopped : outcome.sink;
+            why = written.error();
+            reading_.request_stop(stop_reason::cancelled);
+            co_return;
+        }
+        writing_->count = 0;
+        writing_->bytes = 0;
+    }
+    room_.set();
+}
+
+void copier::note_activity() noexcept {
+    const time_point now = loop::current().now();
+    if (!statistics_->first_byte) {
+        statistics_->first_byte = now;
+    }
+    statistics_->last_byte = now;
+    statistics_->ended = now;
+}
+
+std::size_t copier::partly_written() const noexcept {
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < writing_->count; ++i) {
+        left += writing_->items[i].size();
+    }
+    return writing_->bytes - left;
+}
+
+void copier::finish() noexcept {
+    statistics_->ended = loop::current().now();
+    for (pieces* each : {writing_, waiting_}) {
+        for (buffer& piece : each->all()) {
+            outcome.rest.push_back(std::move(piece));
+        }
+        *each = pieces();
+    }
+    if (statistics_ != &outcome.statistics) {
+        outcome.statistics = *statistics_;
+    }
+}
+
+} // namespace runnel::inline v0
