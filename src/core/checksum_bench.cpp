@@ -39,7 +39,7 @@ memory& shared_memory() {
 }
 
 void count_bytes(benchmark::State& state, std::size_t size) {
-    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * size));
+    state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(size));
 }
 
 void copy_with_memcpy(benchmark::State& state) {

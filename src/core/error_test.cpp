@@ -104,10 +104,12 @@ TEST(Error, SaysItsTextAndThenItsCode) {
 }
 
 TEST(Error, SharesItsTextBetweenCopies) {
-    error original(errc::reset, "a text that is too long to be stored inside of a string");
-    error copy = original;
-    EXPECT_EQ(copy.text().data(), original.text().data());
-    EXPECT_EQ(copy.message(), original.message());
+    const error original(errc::reset, "a text that is too long to be stored inside of a string");
+    const std::vector<error> copies(3, original);
+    for (const error& copy : copies) {
+        EXPECT_EQ(copy.text().data(), original.text().data());
+        EXPECT_EQ(copy.message(), original.message());
+    }
 }
 
 TEST(Error, KeepsItsTextUntilTheLastCopyIsGone) {
