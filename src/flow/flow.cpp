@@ -51,20 +51,39 @@ void flow::withdraw(control_operation& op) noexcept {
     }
 }
 
+/// A shutdown was cancelled before its turn came: unless another one follows, writing goes on.
+void flow::take_back_shutdown() noexcept {
+    if (told_ || closing_ || !write_end_.has_value() || !(*write_end_ == errc::closed)) {
+        return;
+    }
+    for (const control_operation* op = first_queued_; op != nullptr; op = op->next_) {
+        if (op->kind_ == control_operation::kind::shutdown) {
+            return;
+        }
+    }
+    write_end_.reset();
+}
+
 void flow::run_controls() noexcept {
     while (first_queued_ != nullptr && control_ == nullptr && writer_ == nullptr) {
         control_operation& op = *first_queued_;
         first_queued_ = op.next_;
-        if (ended_) {
+        const bool is_close = op.kind_ == control_operation::kind::close;
+        const bool is_shutdown = op.kind_ == control_operation::kind::shutdown;
+        if (is_close && ended_) {
             op.fail(errc::aborted);
             continue;
         }
-        const bool failed = write_end_.has_value() && !(*write_end_ == errc::closed);
-        if (failed && op.kind_ != control_operation::kind::close) {
+        if (!is_close && write_end_.has_value() && !(*write_end_ == errc::closed)) {
             op.fail(*write_end_);
             continue;
         }
+        if (ended_ || (is_shutdown && told_)) { // all has left, and the peer knows
+            op.succeed();
+            continue;
+        }
         control_ = &op;
+        told_ = told_ || is_shutdown || is_close;
         switch (op.kind_) {
         case control_operation::kind::flush:
             do_flush(op);

@@ -174,12 +174,16 @@ void control_operation::start() {
             return;
         }
     }
-    if (kind_ == kind::shutdown && target.write_end_.has_value()) {
-        if (!(*target.write_end_ == errc::closed)) {
+    if (kind_ == kind::shutdown) {
+        if (target.write_end_.has_value() && !(*target.write_end_ == errc::closed)) {
             error_ = *target.write_end_;
+            complete();
+            return;
         }
-        complete();
-        return;
+        if (target.told_ || target.closing_) {
+            complete();
+            return;
+        }
     }
     if (kind_ == kind::close) {
         if (target.closing_ || target.ended_) {
@@ -187,6 +191,9 @@ void control_operation::start() {
             return;
         }
         target.closing_ = true;
+        if (target.writer_ != nullptr || target.control_ != nullptr) {
+            target.do_begin_close();
+        }
     }
     if (kind_ != kind::flush && !target.write_end_.has_value()) {
         target.write_end_ = errc::closed;
@@ -200,32 +207,42 @@ bool control_operation::stop(stop_reason reason) noexcept {
     }
     flow& target = *flow_;
     if (kind_ == kind::close) {
-        refuse(reason); // which aborts, and so ends every operation with the transport but this one
+        abort_instead(reason);
         return true;
     }
-    if (target.control_ == this) {
+    const bool began = target.control_ == this;
+    if (began) {
         target.do_cancel(*this);
     }
     error_ = to_error(reason);
     leave();
+    if (kind_ == kind::shutdown && !began) {
+        target.take_back_shutdown();
+    }
     return true;
 }
 
 void control_operation::refuse(stop_reason reason) noexcept {
-    error_ = to_error(reason);
-    if (kind_ == kind::close && flow_ != nullptr) {
-        flow& target = *flow_;
-        // Taken off first, so that the abort does not end this operation as well.
-        if (target.control_ == this) {
-            target.control_ = nullptr;
-            target.do_cancel(*this);
-        } else {
-            target.withdraw(*this);
-        }
-        flow_ = nullptr;
-        target.abort();
-        error_ = error(errc::aborted, "close gave up waiting (" + error_->message() + ")");
+    if (kind_ != kind::close) {
+        error_ = to_error(reason);
+    } else if (!flow_->closing_ && !flow_->ended_) {
+        abort_instead(reason);
     }
+}
+
+/// Ends every operation with the transport but this one, a close.
+void control_operation::abort_instead(stop_reason reason) noexcept {
+    flow& target = *flow_;
+    // Taken off first, so that the abort does not end this operation as well.
+    if (target.control_ == this) {
+        target.control_ = nullptr;
+        target.do_cancel(*this);
+    } else {
+        target.withdraw(*this);
+    }
+    flow_ = nullptr;
+    target.abort();
+    error_ = error(errc::aborted, "close gave up waiting (" + to_error(reason).message() + ")");
 }
 
 void control_operation::leave() noexcept {

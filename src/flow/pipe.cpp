@@ -9,7 +9,9 @@ namespace runnel::inline v0 {
 namespace {
 
 /// One direction. The writing end fills it, the reading end drains it; either may go away first.
-struct channel {
+struct channel : private timer {
+    channel() noexcept : timer(&nobody_came) {}
+
     buffer_queue queue;
     std::size_t capacity = 0;
     read_operation* reader = nullptr;
@@ -27,6 +29,8 @@ struct channel {
     bool move_some() noexcept;
     void end_reader() noexcept;
     void end_closer() noexcept;
+    void wait_for_reader() noexcept;
+    static void nobody_came(timer& self) noexcept;
 };
 
 /// Moves one piece out of the waiting write. False if nothing can move.
@@ -40,9 +44,10 @@ bool channel::move_some() noexcept {
         queue.push_back(writer->take(capacity - queue.bytes()));
     } else if (reader != nullptr) { // into memory, and no capacity: from hand to hand
         queue.push_back(writer->take(reader->hint()));
-    } else if (closing) {
-        cut = true;
     } else {
+        if (closing) {
+            wait_for_reader();
+        }
         return false;
     }
     if (reader != nullptr && !queue.empty()) {
@@ -67,6 +72,18 @@ void channel::pump() noexcept {
         end_reader();
         end_closer();
     }
+}
+
+/// A reader that was just given something has a turn of the loop to come again.
+void channel::wait_for_reader() noexcept {
+    loop& here = loop::current();
+    here.arm(*this, here.now());
+}
+
+void channel::nobody_came(timer& self) noexcept {
+    auto& way = static_cast<channel&>(self);
+    way.cut = way.writer != nullptr && way.reader == nullptr && way.queue.bytes() >= way.capacity;
+    way.pump();
 }
 
 void channel::end_reader() noexcept {
@@ -127,6 +144,11 @@ private:
     void do_shutdown_read() noexcept override {
         in_.discarding = true;
         in_.queue.clear();
+        in_.pump();
+    }
+
+    void do_begin_close() noexcept override {
+        in_.closing = true;
         in_.pump();
     }
 

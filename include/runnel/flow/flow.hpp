@@ -79,7 +79,7 @@ public:
     /// Ends one direction, or both. `write`: what is pending goes out first, then the peer is told;
     /// later writes give `closed`, reading goes on. `read`: this and later reads give `end`; what
     /// still arrives is discarded, so that the peer is not blocked for ever. Again: nothing,
-    /// successfully.
+    /// successfully. One that is cancelled while it waits for a write has not happened.
     [[nodiscard]] control_operation shutdown(direction which) noexcept { return {*this, which}; }
 
     /// What `shutdown(direction::read)` does, which never waits.
@@ -91,8 +91,9 @@ public:
     ///
     /// Unread data stays readable, up to the receive buffer. Once that is full and nobody reads,
     /// the rest is discarded, so that an unread byte cannot hold up a close; a reader then gets
-    /// what was kept, and `closed` instead of `end`. A second close does nothing, successfully. A
-    /// deadline or cancellation turns the close into `abort()`, and the result is `aborted`.
+    /// what was kept, and `closed` instead of `end`. One who reads again as soon as a read is done
+    /// misses nothing. A second close does nothing, successfully. A deadline or cancellation turns
+    /// the close into `abort()`, and the result is `aborted`.
     [[nodiscard]] control_operation close() noexcept {
         return {*this, control_operation::kind::close};
     }
@@ -118,6 +119,10 @@ protected:
     virtual void do_shutdown_write(control_operation& op) = 0;
     /// From now on discards what arrives. A waiting read has been taken back by `do_cancel`.
     virtual void do_shutdown_read() noexcept = 0;
+    /// A close was asked for that has to wait for a write or control operation before it. From now
+    /// on what finds no room is discarded as in `do_close`, so that two sides that both write and
+    /// close, and do not read, do not wait for each other for ever.
+    virtual void do_begin_close() noexcept {}
     /// However it ends, the transport's resources are freed then; what was kept stays readable.
     virtual void do_close(control_operation& op) = 0;
     /// Tears the transport down. Operations it holds end with `aborted`, at once or, where the
@@ -149,6 +154,7 @@ private:
 
     void submit(control_operation& op) noexcept;
     void withdraw(control_operation& op) noexcept;
+    void take_back_shutdown() noexcept;
     /// Hands the next control operation to the transport, once nothing before it is pending.
     void start_next_control() noexcept {
         if (first_queued_ != nullptr) {
@@ -163,6 +169,7 @@ private:
     control_operation* first_queued_ = nullptr; // until the write and the control before are done
     std::optional<error> read_end_;
     std::optional<error> write_end_;
+    bool told_ = false; // the transport was asked to tell the peer that no more comes
     bool closing_ = false;
     bool ended_ = false; // closed or aborted: nothing left to free
 };

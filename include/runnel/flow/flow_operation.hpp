@@ -219,6 +219,7 @@ private:
     void refuse(stop_reason reason) noexcept override;
     [[nodiscard]] std::string_view what() const noexcept override;
     void leave() noexcept;
+    void abort_instead(stop_reason reason) noexcept;
 
     flow* flow_;
     kind kind_;
