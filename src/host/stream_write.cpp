@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runnel/core/check.hpp"
+#include "stream.hpp"
+
+#include <cerrno>
+#include <cstddef>
+#include <new>
+#include <span>
+#include <utility>
+
+namespace runnel::inline v0::host {
+namespace {
+
+/// Buffers that one call sends.
+constexpr std::size_t pieces_at_once = 64;
+/// Sends in a row that finish at once, before others get their turn.
+constexpr int sends_per_turn = 16;
+
+} // namespace
+
+void stream::write(write_operation& op) {
+    if (auto end = end_of_writing()) {
+        op.fail(std::move(*end));
+        return;
+    }
+    options_.unsent_syn = false;
+    writer_ = &op;
+    pump_writing();
+}
+
+bool stream::cancel(write_operation& /*op*/) noexcept {
+    // The kernel may be reading the buffers, so the operation stays until it lets go of them.
+    const bool off = take_back(out_);
+    if (off) {
+        writer_ = nullptr;
+        progress_.cancel();
+    }
+    return off;
+}
+
+void stream::on_output() noexcept {
+    sent();
+    if (retiring_) {
+        finish_release();
+    } else {
+        pump_writing();
+    }
+}
+
+void stream::pump_writing() noexcept {
+    for (int left = sends_per_turn;
+         writer_ != nullptr && writer_->remaining() != 0 && !out_.pending(); --left) {
+        if (left == 0) {
+            yield();
+            return;
+        }
+        prepare_send();
+        if (!io_.start(out_)) {
+            return;
+        }
+        sent();
+    }
+}
+
+void stream::prepare_send() noexcept {
+    const std::span<buffer> rest = writer_->rest();
+    std::span<iovec> room = pieces_;
+    if (rest.size() > room.size()) {
+        if (more_pieces_.empty()) {
+            more_pieces_ = buffer::allocate(pieces_at_once * sizeof(iovec), 0, 0);
+        }
+        // The blocks of buffers are aligned for anything.
+        room = {new (more_pieces_.writable().data()) iovec[pieces_at_once], pieces_at_once};
+    }
+    std::size_t count = 0;
+    for (const buffer& piece : rest) {
+        if (count == room.size()) {
+            break;
+        }
+        if (!piece.empty()) {
+            room[count++] = {const_cast<std::byte*>(piece.data()), piece.size()};
+        }
+    }
+    out_.cancelled = false;
+    out_.kind = io_kind::send;
+    out_.message.msg_iov = room.data();
+    out_.message.msg_iovlen = count;
+    out_.zero_copy = options_.zero_copy != 0 && writer_->remaining() >= options_.zero_copy;
+}
+
+void stream::sent() noexcept {
+    const int result = out_.result;
+    if (result >= 0) {
+        accepted_ += static_cast<std::size_t>(result);
+        writer_->accept(static_cast<std::size_t>(result));
+    }
+    const bool all = writer_->remaining() == 0;
+    if (aborted_) {
+        end_writer(all && !writer_->nodelay() ? std::nullopt : std::optional<error>(errc::aborted));
+    } else if (all && !(out_.cancelled && writer_->nodelay())) {
+        all_accepted();
+    } else if (out_.cancelled && (result >= 0 || result == -ECANCELED)) {
+        more_pieces_.reset();
+        std::exchange(writer_, nullptr)->fail_stopped();
+    } else if (result < 0 && result != -EAGAIN && result != -EINTR && result != -EINPROGRESS) {
+        output_failed(-result);
+    }
+}
+
+void stream::all_accepted() noexcept {
+    if (writer_->nodelay() && kind_ == stream_kind::tcp) {
+        push();
+        watch_progress();
+    } else {
+        end_writer(std::nullopt);
+    }
+}
+
+void stream::output_failed(int number) noexcept {
+    // EPIPE only says that an earlier error, told to a read, ended the connection; or that the peer
+    // is gone, and what it sent before can still be read.
+    if (number == EPIPE && broken_ != 0) {
+        number = broken_;
+    }
+    if (number != EPIPE && is_socket() && broken_ == 0) {
+        broken_ = number;
+    }
+    write_end_ = number;
+    end_writer(error::from_errno(number));
+}
+
+void stream::end_writer(std::optional<error> why) noexcept {
+    more_pieces_.reset();
+    write_operation& op = *std::exchange(writer_, nullptr);
+    if (why) {
+        op.fail(std::move(*why));
+    } else {
+        op.succeed();
+    }
+}
+
+std::optional<error> stream::end_of_writing() const noexcept {
+    const int number = write_end_ != still_open ? write_end_ : broken_;
+    if (number == still_open) {
+        return std::nullopt;
+    }
+    if (number == EBADF) {
+        return error(errc::not_supported, "the file is not open for writing");
+    }
+    return error::from_errno(number);
+}
+
+} // namespace runnel::inline v0::host
