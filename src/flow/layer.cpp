@@ -219,11 +219,20 @@ task<result<buffer>> passing_layer::read(std::size_t hint) {
 }
 
 task<result<void>> passing_layer::write(write_operation& op) {
-    while (op.remaining() != 0) {
+    return write_front(op, op.remaining());
+}
+
+task<result<void>> passing_layer::write_front(write_operation& op, std::size_t limit) {
+    std::size_t left = std::min(limit, op.remaining());
+    while (left != 0) {
         // Shares go down, so that what the flow below does not accept stays with the operation.
         buffer_list pieces;
-        for (const buffer& piece : op.rest().first(std::min(op.rest().size(), pieces_at_once))) {
-            pieces.push_back(piece.share());
+        for (const buffer& piece : op.rest()) {
+            if (left == 0 || pieces.size() == pieces_at_once) {
+                break;
+            }
+            pieces.push_back(piece.share(0, std::min(left, piece.size())));
+            left -= pieces[pieces.size() - 1].size();
         }
         const write_result outcome =
             co_await writev_awaiter(*below_, std::move(pieces), op.nodelay());

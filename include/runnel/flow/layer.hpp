@@ -60,6 +60,10 @@ public:
     [[nodiscard]] flow_address remote() const override { return below_->remote(); }
 
 protected:
+    /// Writes the front of `op` to the flow below, at most `limit` bytes, and counts what is
+    /// accepted.
+    task<result<void>> write_front(write_operation& op, std::size_t limit);
+
     [[nodiscard]] flow& below() noexcept { return *below_; }
     [[nodiscard]] const flow& below() const noexcept { return *below_; }
 
