@@ -25,6 +25,9 @@ copier::copier(flow& source, flow& sink, const copy_options& options, duration l
 
 task<void> copier::run() {
     const auto entered = co_await stop_.enter();
+    if (asked_to_stop_ != stop_reason::none) {
+        stop_.request_stop(asked_to_stop_);
+    }
     statistics_->started = loop::current().now();
     statistics_->ended = statistics_->started;
     co_await read_all();

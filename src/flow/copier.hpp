@@ -25,8 +25,11 @@ public:
     /// Copies until an end; after that `outcome` is complete.
     task<void> run();
 
-    /// Ends the copy as if its task had been asked to stop.
-    void request_stop(stop_reason reason) noexcept { stop_.request_stop(reason); }
+    /// Ends the copy as if its task had been asked to stop, also before it runs.
+    void request_stop(stop_reason reason) noexcept {
+        asked_to_stop_ = reason;
+        stop_.request_stop(reason);
+    }
 
     [[nodiscard]] const copy_statistics& statistics() const noexcept { return *statistics_; }
     /// Bytes of the write under way that the sink has accepted so far.
@@ -59,6 +62,7 @@ private:
     copy_options options_;
     duration linger_;
     copy_statistics* statistics_;
+    stop_reason asked_to_stop_ = stop_reason::none;
     task_stop stop_;    // of everything
     task_stop reading_; // of reading alone
     event room_{event_reset::automatic};

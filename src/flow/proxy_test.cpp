@@ -118,6 +118,17 @@ TEST(Proxy, CarriesAResetOfOneSideToTheOtherThoughThatOneIsIdle) {
     });
 }
 
+TEST(Proxy, CarriesAResetThatCameBeforeItBegan) {
+    run_virtual([]() -> task<void> {
+        joined pipes;
+        pipes.client->abort();
+        const proxy_result ended = co_await proxy(*pipes.a, *pipes.b);
+        EXPECT_EQ(ended.why, proxy_end::failed);
+        EXPECT_EQ(ended.a_end(), errc::reset);
+        EXPECT_EQ(co_await read_to_end(*pipes.server), "<connection reset by the peer>");
+    });
+}
+
 TEST(Proxy, DeliversWhatAPeerSentBeforeItStoppedListening) {
     run_virtual([]() -> task<void> {
         joined pipes({.capacity = 10}, {.capacity = 10});
@@ -177,6 +188,16 @@ TEST(Proxy, EndsBothSidesWhenNothingMovedForTheIdleTimeout) {
         EXPECT_EQ(ended.forward.statistics.elapsed(), 160s);
         EXPECT_EQ(std::get<0>(done), "down<connection reset by the peer>");
         EXPECT_EQ(std::get<2>(done), "up<connection reset by the peer>");
+    });
+}
+
+TEST(Proxy, DoesNotTakeAWriteThatStandsStillForActivity) {
+    run_virtual([]() -> task<void> {
+        joined pipes({.capacity = 1000}, {.capacity = 1});
+        co_await send(*pipes.client, pattern(100));
+        const proxy_result ended = co_await proxy(*pipes.a, *pipes.b, {.idle_timeout = 60s});
+        EXPECT_EQ(ended.why, proxy_end::timed_out);
+        EXPECT_LE(virtual_time(), 75s);
     });
 }
 
