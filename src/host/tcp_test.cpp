@@ -495,7 +495,7 @@ TEST_P(Tcp, ReportsAnUnreachableAddress) {
 }
 
 TEST_P(Tcp, StopsConnectingAtADeadline) {
-    run([this]() -> task<void> {
+    run([]() -> task<void> {
         // A full backlog leaves the SYN without an answer.
         auto small = listen(loopback(), {.backlog = 0});
         std::vector<tcp_flow_ptr> kept;
