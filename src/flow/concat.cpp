@@ -42,6 +42,13 @@ public:
         passing_layer::shutdown_read();
     }
 
+    void begin_close() noexcept override {
+        for (const flow_ptr& part : first_) {
+            part->begin_close();
+        }
+        passing_layer::begin_close();
+    }
+
     task<result<void>> close() override {
         std::vector<task<std::optional<error>>> closes;
         for (const flow_ptr& part : first_) {

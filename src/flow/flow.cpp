@@ -33,6 +33,12 @@ void flow::shutdown_read() noexcept {
     do_shutdown_read();
 }
 
+void flow::begin_close() noexcept {
+    if (!closing_ && !ended_) {
+        do_begin_close();
+    }
+}
+
 void flow::submit(control_operation& op) noexcept {
     control_operation** last = &first_queued_;
     while (*last != nullptr) {

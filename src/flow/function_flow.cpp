@@ -57,7 +57,18 @@ public:
         return call(call_.shutdown_write);
     }
 
-    void shutdown_read() noexcept override { discarding_ = true; }
+    void shutdown_read() noexcept override {
+        discarding_ = true;
+        if (call_.shutdown_read) {
+            call_.shutdown_read();
+        }
+    }
+
+    void begin_close() noexcept override {
+        if (call_.begin_close) {
+            call_.begin_close();
+        }
+    }
 
     task<result<void>> close() override {
         if (!shut_) {

@@ -177,6 +177,8 @@ private:
         state_->implementation->shutdown_read();
     }
 
+    void do_begin_close() noexcept override { state_->implementation->begin_close(); }
+
     void do_abort() noexcept override {
         const std::shared_ptr<layered_state> state = state_;
         state->aborted = true;
@@ -254,6 +256,10 @@ task<result<void>> passing_layer::shutdown_write() {
 
 void passing_layer::shutdown_read() noexcept {
     below_->shutdown_read();
+}
+
+void passing_layer::begin_close() noexcept {
+    below_->begin_close();
 }
 
 task<result<void>> passing_layer::close() {

@@ -98,6 +98,11 @@ public:
         return {*this, control_operation::kind::close};
     }
 
+    /// The part of `close` that does not wait, for flows over other flows: from now on, what
+    /// arrives is kept as far as there is room, and discarded where nobody reads. Writing goes on;
+    /// a close has to follow.
+    void begin_close() noexcept;
+
     /// Ends the flow at once: the peer sees a reset, operations that wait end with `aborted`.
     /// Nothing happens after a close or an abort.
     void abort() noexcept;
@@ -122,7 +127,7 @@ protected:
     /// A close was asked for that has to wait for a write or control operation before it. From now
     /// on what finds no room is discarded as in `do_close`, so that two sides that both write and
     /// close, and do not read, do not wait for each other for ever.
-    virtual void do_begin_close() noexcept {}
+    virtual void do_begin_close() noexcept = 0;
     /// However it ends, the transport's resources are freed then; what was kept stays readable.
     virtual void do_close(control_operation& op) = 0;
     /// Tears the transport down. Operations it holds end with `aborted`, at once or, where the

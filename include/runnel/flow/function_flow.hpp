@@ -36,6 +36,10 @@ public:
     std::move_only_function<task<write_result>(buffer data)> write;
     /// What `flow::flush` waits for.
     std::move_only_function<task<result<void>>()> flush;
+    /// Hears that nothing more will be read: what still comes is to be discarded.
+    std::move_only_function<void()> shutdown_read;
+    /// Hears that a close follows, once the write before it is done: see `flow::begin_close`.
+    std::move_only_function<void()> begin_close;
     /// Hears that no more will be written: by `shutdown`, or by `close` if that comes first.
     std::move_only_function<task<result<void>>()> shutdown_write;
     /// What `flow::close` waits for in the end.

@@ -35,6 +35,8 @@ public:
     virtual task<result<void>> shutdown_write() = 0;
     /// Discards what arrives from now on.
     virtual void shutdown_read() noexcept = 0;
+    /// A close follows, but has to wait for a write: see `flow::begin_close`.
+    virtual void begin_close() noexcept {}
     /// The graceful end of both directions, as `flow::close`. No read is waiting then, and later
     /// reads are still passed on.
     virtual task<result<void>> close() = 0;
@@ -54,6 +56,7 @@ public:
     task<result<void>> flush() override;
     task<result<void>> shutdown_write() override;
     void shutdown_read() noexcept override;
+    void begin_close() noexcept override;
     task<result<void>> close() override;
     void abort() noexcept override { below_->abort(); }
     [[nodiscard]] flow_address local() const override { return below_->local(); }
