@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli.hpp"
+
+#include "help.hpp"
+
+#include "runnel/flow/suggest.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include <unistd.h>
+
+namespace runnel::inline v0::program {
+namespace {
+
+/// Adds options to CLI11 as they are added to the page.
+class cli11_options final : public option_set {
+public:
+    cli11_options(CLI::App& app, command_page& page) : option_set(page), app_(app) {}
+
+protected:
+    void declare(const option_page& option, reader read) override {
+        const std::string names = fmt::format("{}", fmt::join(option.names, ","));
+        const std::string name = option.names.back();
+        if (option.kind == value_kind::none) {
+            app_.add_flag_callback(names, [read = std::move(read)] { (void)read({}); });
+            return;
+        }
+        const auto convert = [read = std::move(read), name](const std::string& given) {
+            const result<void> done = read(given);
+            if (!done) {
+                throw CLI::ValidationError(name, std::string(done.error().text()));
+            }
+        };
+        app_.add_option_function<std::string>(names, convert)
+            ->required(option.required)
+            ->take_last();
+    }
+
+private:
+    CLI::App& app_;
+};
+
+void declare_globals(option_set& options, global_options& globals) {
+    options.group("Global options");
+    options.choice<backend_kind, backend_kind>(
+        "--backend", "NAME", globals.backend,
+        {{"auto", backend_kind::automatic},
+         {"io_uring", backend_kind::io_uring},
+         {"epoll", backend_kind::epoll}},
+        "How to talk to the kernel; 'runnel info' says what it offers.", "auto");
+    options.choice<color_mode, color_mode>("--color", "WHEN", globals.color,
+                                           {{"auto", color_mode::automatic},
+                                            {"always", color_mode::always},
+                                            {"never", color_mode::never}},
+                                           "Colours in the output; auto: on a terminal, unless "
+                                           "NO_COLOR is set.",
+                                           "auto");
+}
+
+/// The option of CLI11's own, on the page.
+void add_page_option(command_page& page, option_page option) {
+    page.groups.back().options.push_back(std::move(option));
+}
+
+bool is_option(const std::string& argument) {
+    return argument.size() > 1 && argument.front() == '-';
+}
+
+/// Why an argument fits nowhere.
+std::string unexpected(const std::string& argument, const command_page& page) {
+    if (is_option(argument)) {
+        const std::string name = argument.substr(0, argument.find('='));
+        std::vector<std::string_view> known;
+        for (const option_group& group : page.groups) {
+            for (const option_page& option : group.options) {
+                known.insert(known.end(), option.names.begin(), option.names.end());
+            }
+        }
+        return fmt::format("unknown option '{}'{}", name, did_you_mean(name, known));
+    }
+    if (!page.commands.empty()) {
+        std::vector<std::string_view> known;
+        for (const command_page& command : page.commands) {
+            known.emplace_back(command.name());
+        }
+        return fmt::format("unknown command '{}'{}", argument, did_you_mean(argument, known));
+    }
+    return fmt::format("unexpected argument '{}'", argument);
+}
+
+} // namespace
+
+struct command_line::implementation {
+    /// What belongs to one command: CLI11's part, ours, and its page.
+    struct node {
+        CLI::App* app;
+        program::command* command; // null: the program itself
+        command_page* page;
+    };
+
+    std::vector<std::unique_ptr<command>> commands;
+    CLI::App app;
+    command_page page;
+    global_options globals;
+    std::deque<cli11_options> options; // readers refer to the commands, not to these
+    std::vector<node> nodes;
+
+    void build(node at, const std::vector<command*>& parts);
+    [[nodiscard]] node deepest() const;
+    [[nodiscard]] std::string explain(const CLI::ParseError& what, const node& at) const;
+};
+
+void command_line::implementation::build(node at, const std::vector<command*>& parts) {
+    cli11_options& set = options.emplace_back(*at.app, *at.page);
+    if (at.command != nullptr) {
+        at.command->declare(set);
+    }
+    declare_globals(set, globals);
+    at.app->set_help_flag("-h,--help");
+    add_page_option(*at.page, {.names = {"-h", "--help"}, .text = "Show this help."});
+    nodes.push_back(at);
+    if (parts.empty()) {
+        return;
+    }
+    at.app->require_subcommand(1);
+    at.page->commands.reserve(parts.size()); // nodes point to them
+    for (command* part : parts) {
+        command_page& below = at.page->commands.emplace_back();
+        below.path = at.page->path;
+        below.path.push_back(part->name());
+        below.summary = part->summary();
+        CLI::App* app_below = at.app->add_subcommand(part->name(), part->summary());
+        build({app_below, part, &below}, part->parts());
+    }
+}
+
+/// The node of the command named last.
+command_line::implementation::node command_line::implementation::deepest() const {
+    node found = nodes.front();
+    for (const node& each : nodes) { // parents come first
+        if (each.app->parsed()) {
+            found = each;
+        }
+    }
+    return found;
+}
+
+std::string command_line::implementation::explain(const CLI::ParseError& what,
+                                                  const node& at) const {
+    const std::vector<std::string> left = app.remaining(true);
+    const auto stray = std::ranges::find_if(left, [](const auto& each) { return each != "--"; });
+    if (stray != left.end() && what.get_name() != "ValidationError") {
+        return unexpected(*stray, *at.page);
+    }
+    if (what.get_name() == "RequiredError") {
+        if (!at.page->commands.empty()) {
+            return "a command is missing";
+        }
+        for (const option_page& operand : at.page->operands) {
+            if (at.app->count(operand.names.front()) == 0) {
+                return fmt::format("{} is missing", operand.names.front());
+            }
+        }
+    }
+    return what.what();
+}
+
+command_line::command_line(std::vector<std::unique_ptr<command>> commands)
+    : self_(std::make_unique<implementation>()) {
+    self_->commands = std::move(commands);
+    command_page& page = self_->page;
+    page.path = {"runnel"};
+    page.summary = "one reliable byte stream over every transport";
+    page.paragraphs = {
+        "Joins, serves, moves and measures byte streams. An endpoint says where a stream leads: a "
+        "TCP or Unix socket, a program, a file, a descriptor. Any command works with any of them."};
+    page.examples = {{"Serve many at once, each joined to a connection of its own:",
+                      "runnel relay --listen tcp://127.0.0.1:9000 tcp://127.0.0.1:9001"},
+                     {"Talk to a Unix socket from the shell:", "runnel relay - unix:/run/app.sock"},
+                     {"Send a file to another machine, with progress and a hash:",
+                      "runnel recv --listen tcp://:9000 copy.iso   # there\n"
+                      "    runnel send image.iso tcp://there:9000      # here"},
+                     {"See what this machine can do:", "runnel info"}};
+    page.exits = {{exit_ok, "it worked"},
+                  {exit_failed, "it failed; one line on standard error says why"},
+                  {exit_usage, "the command line is wrong"},
+                  {exit_partial, "part of it was done, as each command says"},
+                  {exit_interrupted, "ended by a signal"}};
+    std::vector<command*> parts;
+    for (const auto& each : self_->commands) {
+        parts.push_back(each.get());
+    }
+    self_->build({&self_->app, nullptr, &page}, parts);
+    self_->app.set_version_flag("--version", std::string());
+    add_page_option(page, {.names = {"--version"}, .text = "Show the version."});
+}
+
+command_line::~command_line() = default;
+
+const command_page& command_line::page() const noexcept {
+    return self_->page;
+}
+
+const global_options& command_line::globals() const noexcept {
+    return self_->globals;
+}
+
+request command_line::parse(std::span<const std::string> arguments) {
+    request asked;
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    try {
+        self_->app.parse(std::move(reversed));
+        asked.what = request::kind::run;
+    } catch (const CLI::CallForHelp&) {
+        asked.what = request::kind::help;
+    } catch (const CLI::CallForVersion&) {
+        asked.what = request::kind::version;
+    } catch (const CLI::ParseError& what) {
+        asked.mistake = self_->explain(what, self_->deepest());
+    }
+    const auto at = self_->deepest();
+    asked.page = at.page;
+    asked.command = asked.what == request::kind::run ? at.command : nullptr;
+    return asked;
+}
+
+int run_program(std::span<const std::string> arguments) {
+    command_line line(all_commands());
+    const request asked = line.parse(arguments);
+    const color_mode color = line.globals().color;
+    const session session{line.page(), *asked.page, line.globals(), terminal(STDOUT_FILENO, color),
+                          terminal(STDERR_FILENO, color)};
+    switch (asked.what) {
+    case request::kind::run:
+        return asked.command->run(session);
+    case request::kind::help:
+        return session.print(render_help(*asked.page, session.out));
+    case request::kind::version:
+        return session.print(fmt::format("runnel {}\n", RUNNEL_VERSION));
+    case request::kind::mistake:
+        break;
+    }
+    return session.usage_error(asked.mistake);
+}
+
+} // namespace runnel::inline v0::program

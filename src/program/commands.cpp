@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "command.hpp"
+
+namespace runnel::inline v0::program {
+
+std::vector<std::unique_ptr<command>> all_commands() {
+    std::vector<std::unique_ptr<command>> all;
+    all.push_back(make_info_command());
+    all.push_back(make_completion_command());
+    all.push_back(make_man_command());
+    all.push_back(make_help_command());
+    return all;
+}
+
+} // namespace runnel::inline v0::program
