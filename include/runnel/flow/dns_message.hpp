@@ -53,6 +53,7 @@ struct dns_question {
     dns_type type = dns_type::a;
 
     friend bool operator==(const dns_question&, const dns_question&) noexcept = default;
+    friend auto operator<=>(const dns_question&, const dns_question&) noexcept = default;
 };
 
 /// A query that asks for recursion.
