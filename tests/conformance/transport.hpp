@@ -30,8 +30,9 @@ struct traits {
     bool tells_reset = true;
     /// Whether an abort lets the peer read what was accepted before.
     bool delivers_before_reset = false;
-    /// Whether the peer learns of an abort by itself, and not only when it writes.
-    bool reset_is_pushed = true;
+    /// Whether a read that waits takes what arrives at once, and not at a pace of its own: only
+    /// then a close discards nothing as long as somebody reads.
+    bool reads_at_once = true;
     /// Bytes sent each way at once by the largest test.
     std::size_t bulk = std::size_t{64} << 20;
     /// Whether reads and writes allocate nothing in the steady state.

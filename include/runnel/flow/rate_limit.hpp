@@ -22,7 +22,8 @@ static_assert(std::is_trivially_destructible_v<rate_limit_options>);
 
 /// A flow that slows another down: by any time t after its start, at most burst + rate × t bytes
 /// have passed in a direction, and not a nanosecond later than that if they were there. What waits
-/// for its turn holds the peer up through the flow below.
+/// for its turn holds the peer up through the flow below. While the flow closes, a read that waits
+/// for its turn counts as none: what then arrives faster than the rate may be discarded.
 [[nodiscard]] flow_ptr make_rate_limit(flow_ptr below, rate_limit_options options);
 
 } // namespace runnel::inline v0

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Flows over another flow, on either end of a pipe.
+
+#include "transport.hpp"
+
+#include "runnel/async/when.hpp"
+#include "runnel/flow/concat.hpp"
+#include "runnel/flow/function_flow.hpp"
+#include "runnel/flow/layer.hpp"
+#include "runnel/flow/limit.hpp"
+#include "runnel/flow/pipe.hpp"
+#include "runnel/flow/rate_limit.hpp"
+#include "runnel/flow/timeout.hpp"
+
+#include <chrono>
+
+namespace runnel::conformance {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t capacity = std::size_t{64} * 1024;
+
+class wrapped_transport final : public transport {
+public:
+    using wrap_function = flow_ptr (*)(flow_ptr below);
+
+    wrapped_transport(std::string name, wrap_function wrap, bool reads_at_once = true)
+        : name_(std::move(name)), wrap_(wrap), reads_at_once_(reads_at_once) {}
+
+    [[nodiscard]] std::string name() const override { return name_; }
+    [[nodiscard]] std::vector<backend_kind> backends() const override {
+        return {backend_kind::virtual_time, backend_kind::epoll};
+    }
+    [[nodiscard]] traits properties() const override {
+        return {.buffering = capacity,
+                .keeps = capacity,
+                .delivers_before_reset = true,
+                .reads_at_once = reads_at_once_};
+    }
+
+    task<result<std::pair<flow_ptr, flow_ptr>>> connect(scope& /*helpers*/) override {
+        auto pipe = make_pipe({.capacity = capacity});
+        co_return std::pair(wrap_(std::move(pipe.first)), wrap_(std::move(pipe.second)));
+    }
+
+private:
+    std::string name_;
+    wrap_function wrap_;
+    bool reads_at_once_;
+};
+
+/// A flow whose functions use the one below.
+flow_ptr make_functions_of(flow_ptr below) {
+    const std::shared_ptr<flow> shared = std::move(below);
+    flow_functions functions;
+    functions.read = [shared](std::size_t hint) -> task<result<buffer>> {
+        co_return co_await shared->read(hint);
+    };
+    functions.write = [shared](buffer data) -> task<write_result> {
+        co_return co_await shared->write(std::move(data));
+    };
+    functions.flush = [shared] { return as_task(shared->flush()); };
+    functions.shutdown_read = [shared] { shared->shutdown_read(); };
+    functions.begin_close = [shared] { shared->begin_close(); };
+    functions.shutdown_write = [shared] { return as_task(shared->shutdown(direction::write)); };
+    functions.close = [shared] { return as_task(shared->close()); };
+    functions.abort = [shared] { shared->abort(); };
+    return make_function_flow(std::move(functions));
+}
+
+const registration passing(std::make_unique<wrapped_transport>("layer", [](flow_ptr below) {
+    return make_layered(std::make_unique<passing_layer>(std::move(below)));
+}));
+const registration functions(std::make_unique<wrapped_transport>("functions", make_functions_of));
+const registration limited(std::make_unique<wrapped_transport>("limited", [](flow_ptr below) {
+    constexpr limit_options far{.read = std::uint64_t{1} << 40, .write = std::uint64_t{1} << 40};
+    return make_limit(std::move(below), far);
+}));
+const registration slowed(std::make_unique<wrapped_transport>(
+    "rate_limited",
+    [](flow_ptr below) {
+        // A burst is also the largest piece.
+        constexpr rate_limit_options fast{.read_rate = std::uint64_t{1} << 40,
+                                          .write_rate = std::uint64_t{1} << 40,
+                                          .read_burst = 40'000,
+                                          .write_burst = 50'000};
+        return make_rate_limit(std::move(below), fast);
+    },
+    false));
+const registration timed(std::make_unique<wrapped_transport>("timeout", [](flow_ptr below) {
+    constexpr timeout_options patient{.idle = 240h, .read = 240h, .write = 240h};
+    return make_timeout(std::move(below), patient);
+}));
+const registration chained(std::make_unique<wrapped_transport>("concat", [](flow_ptr below) {
+    std::vector<flow_ptr> parts;
+    parts.push_back(std::move(below));
+    return make_concat(std::move(parts));
+}));
+
+} // namespace
+} // namespace runnel::conformance
