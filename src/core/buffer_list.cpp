@@ -125,6 +125,25 @@ void buffer_queue::push_front(buffer item) {
     items_[first_] = std::move(item);
 }
 
+void buffer_queue::push_back_compact(buffer item) {
+    constexpr std::size_t gather = 2048;
+    if (size_ == 0 || item.empty() || item.size() >= gather ||
+        item.size() >= item.footprint() / 4) {
+        push_back(std::move(item));
+        return;
+    }
+    buffer& last = (*this)[size_ - 1];
+    const std::size_t before = last.size();
+    if (last.append(item.size())) {
+        std::memcpy(last.writable().data() + before, item.data(), item.size());
+        bytes_ += item.size();
+        return;
+    }
+    buffer block = buffer::allocate(item.size(), 0, gather);
+    std::memcpy(block.writable().data(), item.data(), item.size());
+    push_back(std::move(block));
+}
+
 buffer buffer_queue::pop_front() noexcept {
     buffer item = std::move(items_[first_]);
     first_ = (first_ + 1) & (capacity_ - 1);

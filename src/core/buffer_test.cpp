@@ -214,5 +214,37 @@ TEST(BufferQueue, WrapsAroundManyTimesWithoutMixingUpItsOrder) {
     EXPECT_EQ(read, written);
 }
 
+TEST(BufferQueue, HoldsTinyPiecesInProportionToTheirBytes) {
+    buffer_queue queue;
+    std::string written;
+    for (int i = 0; i < 100'000; ++i) {
+        buffer large = buffer::allocate(200'000);
+        large.writable()[0] = static_cast<std::byte>('a' + i % 26);
+        large.truncate(1);
+        written += static_cast<char>('a' + i % 26);
+        queue.push_back_compact(std::move(large));
+    }
+    std::size_t held = 0;
+    for (std::size_t i = 0; i < queue.size(); ++i) {
+        held += queue[i].footprint();
+    }
+    EXPECT_EQ(queue.bytes(), 100'000U);
+    EXPECT_LE(held, 1'000'000U);
+    EXPECT_EQ(drain(queue), written);
+}
+
+TEST(BufferQueue, KeepsPiecesOfConvenientSizeByReference) {
+    buffer_queue queue;
+    buffer piece = buffer::allocate(1500);
+    const std::byte* place = piece.data();
+    queue.push_back_compact(buffer::copy_of("first"));
+    queue.push_back_compact(std::move(piece));
+    EXPECT_EQ(queue[1].data(), place);
+    const buffer shared = queue[1].share();
+    queue.push_back_compact(buffer::copy_of("x"));
+    EXPECT_EQ(queue.size(), 3U) << "shared bytes are constant";
+    EXPECT_EQ(shared.size(), 1500U);
+}
+
 } // namespace
 } // namespace runnel

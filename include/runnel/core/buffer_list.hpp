@@ -66,6 +66,10 @@ public:
 
     void push_back(buffer item);
     void push_front(buffer item);
+    /// The same as `push_back`, but copies pieces together that are much smaller than their blocks,
+    /// so that the memory held stays in proportion to the bytes, however small the pieces are that
+    /// somebody sends.
+    void push_back_compact(buffer item);
 
     /// Takes the first buffer off. Requires `!empty()`.
     buffer pop_front() noexcept;
