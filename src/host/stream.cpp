@@ -126,6 +126,8 @@ void stream::send_fin() noexcept {
         output_.reset();
         write_end_ = EPIPE;
         out_.file = &file_;
+    } else if (!is_socket() && read_end_ == ended) {
+        release(); // the end of a pipe is told by closing it
     } else if (is_socket() && ::shutdown(file_.fd(), SHUT_WR) != 0 && broken_ == 0) {
         const int number = take_socket_error(file_.fd());
         broken_ = number != 0 ? number : ECONNRESET;
@@ -178,6 +180,10 @@ void stream::close(control_operation& op) {
     control_ = &op;
     progress_.cancel(); // of a flush that was cancelled
     send_fin();
+    if (retiring_) { // a file whose other direction has ended is closed by now
+        std::exchange(control_, nullptr)->succeed();
+        return;
+    }
     begin_close();
 }
 
