@@ -20,7 +20,8 @@
 
 namespace runnel::inline v0 {
 
-/// Readiness from epoll, edge-triggered: each descriptor is registered once, for everything.
+/// Readiness from epoll, edge-triggered: each descriptor is registered once for reading, and from
+/// its first write that blocks also for writing.
 ///
 /// A request makes its system call at once, unless what is known says that it would block; then it
 /// is parked in its descriptor, and the call is made when an event arrives. Since an edge comes
@@ -40,7 +41,9 @@ public:
 
 private:
     static constexpr std::size_t events_at_once = 256;
+    static constexpr std::uint32_t reading_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
 
+    int watch(descriptor& file, int operation, std::uint32_t events) noexcept;
     int wait_for_events(time_point deadline, bool poll) noexcept;
     void dispatch(std::uint32_t events) noexcept;
     bool attempt(io_request& request) noexcept;
@@ -56,6 +59,8 @@ private:
     int wake_event_;
     bool closing_ = false;
     bool has_pwait2_ = true;
+    /// A block for the next receive, left by one that found nothing or little.
+    buffer spare_;
     /// The descriptor whose event is being handled; null once it is detached.
     descriptor* current_ = nullptr;
     /// Events not handled yet are those in [next_event_, event_count_).
@@ -149,17 +154,21 @@ int epoll_backend::attach(descriptor& file) noexcept {
     if (file.kind_ == descriptor_kind::other) {
         static_cast<void>(no_sigpipe_flag());
     }
-    epoll_event interest{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
-                         .data = {.ptr = &file}};
-    ++statistics_.system_calls;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, file.fd_, &interest) != 0) {
-        return errno;
+    if (const int number = watch(file, EPOLL_CTL_ADD, reading_events); number != 0) {
+        return number;
     }
+    file.watched_for_writing_ = false;
     file.readable_ = true;
     file.writable_ = true;
     file.drains_late_ = false;
     link(file);
     return 0;
+}
+
+int epoll_backend::watch(descriptor& file, int operation, std::uint32_t events) noexcept {
+    epoll_event interest{.events = events | EPOLLET, .data = {.ptr = &file}};
+    ++statistics_.system_calls;
+    return ::epoll_ctl(epoll_, operation, file.fd_, &interest) == 0 ? 0 : errno;
 }
 
 void epoll_backend::detach(descriptor& file) noexcept {
@@ -198,6 +207,12 @@ bool epoll_backend::start(io_request& request) noexcept {
     }
     request.phase_ = io_request::phase::parked;
     parked = &request;
+    if (!reads(request.kind) && !file.watched_for_writing_) {
+        // Most never get here: then epoll need not report each time that the peer has read
+        // something.
+        file.watched_for_writing_ = true;
+        watch(file, EPOLL_CTL_MOD, reading_events | EPOLLOUT);
+    }
     return false;
 }
 
@@ -309,19 +324,25 @@ void epoll_backend::note_read(descriptor& file, ssize_t got, std::size_t room) n
 int epoll_backend::receive(io_request& request) noexcept {
     descriptor& file = *request.file;
     const std::uint32_t room = receive_size(request.size_hint);
-    buffer block = buffer::allocate(room);
+    buffer block = spare_.size() == room ? std::move(spare_) : buffer::allocate(room);
     std::byte* target = block.writable().data();
     const ssize_t got = uninterrupted(statistics_.system_calls, [&] {
         return file.kind_ == descriptor_kind::other ? ::read(file.fd_, target, room)
                                                     : ::recv(file.fd_, target, room, 0);
     });
-    if (got > 0) {
-        const auto size = static_cast<std::size_t>(got);
+    const int outcome = result_of(got);
+    const std::size_t size = got > 0 ? static_cast<std::size_t>(got) : 0;
+    if (size > 0 && !worth_copying(size, room)) {
         block.truncate(size);
-        request.data = worth_copying(size, room) ? buffer::copy_of(block.span()) : std::move(block);
+        request.data = std::move(block);
+    } else {
+        if (size > 0) {
+            request.data = buffer::copy_of(block.span().first(size));
+        }
+        spare_ = std::move(block);
     }
     note_read(file, got, room);
-    return result_of(got);
+    return outcome;
 }
 
 int epoll_backend::receive_into(io_request& request) noexcept {

@@ -20,6 +20,35 @@ void open_file::close() {
     }
 }
 
+stream_sender::stream_sender(io_backend& backend, open_file& target, std::string_view bytes,
+                             bool zero_copy)
+    : io_(&backend), bytes_(bytes), request_(target, io_kind::send, [](io_request& self) noexcept {
+          stream_sender& sender = *static_cast<owned&>(self).owner;
+          sender.count();
+          sender.go();
+      }) {
+    request_.owner = this;
+    request_.zero_copy = zero_copy;
+}
+
+void stream_sender::go() {
+    while (!stopped_ && sent_ < bytes_.size()) {
+        request_.use(bytes_.substr(sent_));
+        if (!io_->start(request_)) {
+            return;
+        }
+        count();
+    }
+}
+
+void stream_sender::count() {
+    if (request_.result > 0) {
+        sent_ += static_cast<std::size_t>(request_.result);
+    } else {
+        stopped_ = true; // the request has the error
+    }
+}
+
 void IoBackend::SetUp() {
     auto made = make_backend();
     if (!made) {
@@ -51,33 +80,18 @@ std::string IoBackend::receive(open_file& source, std::uint32_t size_hint) {
 
 std::string IoBackend::carry(open_file& left, open_file& right, std::string_view bytes,
                              std::uint32_t size_hint) {
+    stream_sender sender(*io, left, bytes);
+    sender.go();
     std::string arrived;
-    call sender(left, bytes);
-    call reader(right, io_kind::receive);
-    reader.size_hint = size_hint;
     while (arrived.size() < bytes.size()) {
-        while (!sender.pending() && sender.piece.iov_len > 0 && io->start(sender)) {
-            EXPECT_GT(sender.result, 0);
-            sender.use(
-                std::string_view(static_cast<char*>(sender.piece.iov_base), sender.piece.iov_len)
-                    .substr(static_cast<std::size_t>(sender.result)));
-        }
-        const bool was_sending = sender.pending();
-        const int received = run(reader);
-        if (received <= 0) {
-            ADD_FAILURE() << "receive gives " << received;
+        const std::string more = receive(right, size_hint);
+        if (more.empty()) {
+            ADD_FAILURE() << "the stream ends early";
             break;
         }
-        arrived += reader.data.view();
-        reader.data.reset();
-        if (was_sending && !sender.pending()) {
-            EXPECT_GT(sender.result, 0);
-            sender.use(
-                std::string_view(static_cast<char*>(sender.piece.iov_base), sender.piece.iov_len)
-                    .substr(static_cast<std::size_t>(sender.result)));
-        }
+        arrived += more;
     }
-    await(sender);
+    await(sender.request());
     return arrived;
 }
 

@@ -21,7 +21,11 @@ public:
     explicit open_file(int fd, descriptor_kind kind = descriptor_kind::unknown)
         : descriptor_(std::make_unique<descriptor>(fd, kind)) {}
     open_file(open_file&&) = default;
-    open_file& operator=(open_file&&) = default;
+    open_file& operator=(open_file&& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        std::swap(io_, other.io_);
+        return *this;
+    }
     ~open_file() { close(); }
 
     void attach(io_backend& io) {
@@ -44,9 +48,7 @@ private:
 
 /// A request that counts how often it was done.
 struct call : io_request {
-    call(open_file& target, io_kind what)
-        : io_request(*target,
-                     [](io_request& self) noexcept { ++static_cast<call&>(self).completions; }) {
+    call(open_file& target, io_kind what, function done = &count) : io_request(*target, done) {
         kind = what;
     }
     /// A send of `bytes`.
@@ -60,8 +62,39 @@ struct call : io_request {
         message.msg_iovlen = 1;
     }
 
+    static void count(io_request& self) noexcept { ++static_cast<call&>(self).completions; }
+
     iovec piece{};
     int completions = 0;
+};
+
+/// Sends all of some bytes, in as many sends as it takes.
+class stream_sender {
+public:
+    stream_sender(io_backend& backend, open_file& target, std::string_view bytes,
+                  bool zero_copy = false);
+    /// Begins, or goes on.
+    void go();
+    /// Begins no further send.
+    void stop() { stopped_ = true; }
+    [[nodiscard]] bool pending() const { return request_.pending(); }
+    /// The bytes accepted so far.
+    [[nodiscard]] std::size_t sent() const { return sent_; }
+    /// The send that is under way.
+    [[nodiscard]] call& request() { return request_; }
+
+private:
+    struct owned : call {
+        using call::call;
+        stream_sender* owner = nullptr;
+    };
+    void count();
+
+    io_backend* io_;
+    std::string_view bytes_;
+    std::size_t sent_ = 0;
+    bool stopped_ = false;
+    owned request_;
 };
 
 using file_pair = std::pair<open_file, open_file>;

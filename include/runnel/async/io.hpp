@@ -50,6 +50,8 @@ private:
     /// What the last events and calls said, so that a call bound to find nothing is not made.
     bool readable_ = true;
     bool writable_ = true;
+    /// epoll: registered for writing, too.
+    bool watched_for_writing_ = false;
     /// epoll: a short read does not mean that nothing is left.
     bool drains_late_ = false;
     /// io_uring: the kernel copied what it was to send without a copy, and would again.
