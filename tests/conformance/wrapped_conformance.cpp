@@ -11,9 +11,13 @@
 #include "runnel/flow/limit.hpp"
 #include "runnel/flow/pipe.hpp"
 #include "runnel/flow/rate_limit.hpp"
+#include "runnel/flow/record.hpp"
+#include "runnel/flow/tee.hpp"
 #include "runnel/flow/timeout.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <span>
 
 namespace runnel::conformance {
 namespace {
@@ -92,6 +96,16 @@ const registration slowed(std::make_unique<wrapped_transport>(
 const registration timed(std::make_unique<wrapped_transport>("timeout", [](flow_ptr below) {
     constexpr timeout_options patient{.idle = 240h, .read = 240h, .write = 240h};
     return make_timeout(std::move(below), patient);
+}));
+flow_ptr make_nowhere() {
+    return make_sink([](std::span<const std::byte> data) { return data.size(); });
+}
+
+const registration copied(std::make_unique<wrapped_transport>("tee", [](flow_ptr below) {
+    return make_tee(std::move(below), make_nowhere());
+}));
+const registration recorded(std::make_unique<wrapped_transport>("recorded", [](flow_ptr below) {
+    return make_record(std::move(below), make_nowhere());
 }));
 const registration chained(std::make_unique<wrapped_transport>("concat", [](flow_ptr below) {
     std::vector<flow_ptr> parts;
