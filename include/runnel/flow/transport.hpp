@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runnel/async/task.hpp"
+#include "runnel/core/error.hpp"
+#include "runnel/flow/endpoint.hpp"
+#include "runnel/flow/flow.hpp"
+#include "runnel/flow/listener.hpp"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace runnel::inline v0 {
+
+/// A parameter that endpoints of a scheme take, for help and for errors about unknown ones.
+struct parameter_info {
+    std::string_view name;    ///< a constant of the program
+    std::string_view example; ///< as written: "keepalive=60s,10s,6"; a constant, too
+    std::string_view meaning; ///< one line for people
+};
+
+/// How endpoints of one scheme become flows. What a transport cannot do stays empty.
+struct transport {
+    std::function<task<result<flow_ptr>>(const endpoint& to)> connect = {};
+    std::function<task<result<listener_ptr>>(const endpoint& at)> listen = {};
+    std::vector<parameter_info> parameters = {};
+};
+
+/// How a layer in front of a transport, as in `tls+tcp:`, makes a flow over the flow below it.
+struct transport_layer {
+    /// The side that connects, and the side that accepts. `whole` is the endpoint from this layer
+    /// on.
+    std::function<task<result<flow_ptr>>(flow_ptr below, const endpoint& whole)> connect = {};
+    std::function<task<result<flow_ptr>>(flow_ptr below, const endpoint& whole)> accept = {};
+    std::vector<parameter_info> parameters = {};
+};
+
+/// Opens endpoints of every scheme that was added to it. Made once by a program, then used by any
+/// number of its loops; adding is not for several threads at a time. Must outlive what it opens.
+class transport_registry {
+public:
+    /// Adds or replaces the transport of a scheme, which the endpoint grammar has to know, too
+    /// (`register_scheme`).
+    void add(std::string scheme, transport how);
+    void add_layer(std::string scheme, transport_layer how);
+
+    /// Opens a flow to an endpoint. Gives `not_supported` for a scheme that was not added or cannot
+    /// connect, `invalid_argument` for a parameter that none of its schemes takes, and the
+    /// transport's own errors, which name the endpoint. The parameter `connect-timeout=5s` of every
+    /// endpoint bounds the whole.
+    [[nodiscard]] task<result<flow_ptr>> connect(endpoint to) const;
+
+    /// Listens at an endpoint; errors as of `connect`. Flows of an endpoint with layers have passed
+    /// them all when `accept` gives them; one that fails to is dropped and not reported.
+    [[nodiscard]] task<result<listener_ptr>> listen(endpoint at) const;
+
+    /// The parameters that an endpoint of these schemes takes, outermost first.
+    [[nodiscard]] std::vector<parameter_info> parameters_of(const endpoint& place) const;
+    [[nodiscard]] const std::map<std::string, transport, std::less<>>& transports() const noexcept {
+        return transports_;
+    }
+    [[nodiscard]] const std::map<std::string, transport_layer, std::less<>>&
+    layers() const noexcept {
+        return layers_;
+    }
+
+private:
+    [[nodiscard]] result<void> check(const endpoint& place) const;
+    [[nodiscard]] task<result<flow_ptr>> connect_checked(endpoint to) const;
+    [[nodiscard]] task<result<listener_ptr>> listen_checked(endpoint at) const;
+
+    std::map<std::string, transport, std::less<>> transports_;
+    std::map<std::string, transport_layer, std::less<>> layers_;
+};
+
+} // namespace runnel::inline v0
