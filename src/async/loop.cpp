@@ -67,8 +67,14 @@ void loop::run_root(promise_base& promise, std::coroutine_handle<> frame) {
         this, &stop_, nullptr, "root");
     now_ = io_->now();
     inline_budget_ = inline_budget;
+    stop_source guest_stop;
+    guest_stop_ = &guest_stop;
     root_done_ = promise.run_inline(frame);
     while (!root_done_) {
+        turn();
+    }
+    guest_stop.request_stop();
+    while (!done()) {
         turn();
     }
     // What the last task left behind, such as files to close, is handed to the kernel.
@@ -78,7 +84,7 @@ void loop::run_root(promise_base& promise, std::coroutine_handle<> frame) {
 
 void loop::turn() {
     run_ready();
-    if (root_done_) {
+    if (done()) {
         return;
     }
     const bool poll = first_ready_ != nullptr || has_posted_.load(std::memory_order_acquire);
@@ -109,27 +115,26 @@ void loop::run_ready() {
 }
 
 void loop::post(std::move_only_function<void()> function) {
-    {
-        const std::lock_guard lock(posted_mutex_);
-        posted_.push_back(std::move(function));
-        if (has_posted_.exchange(true, std::memory_order_release)) {
-            return;
-        }
+    // What the function does may end the loop. It cannot run before the lock is free, and nothing
+    // of the loop is touched after that.
+    const std::lock_guard lock(posted_mutex_);
+    posted_.push_back(std::move(function));
+    if (!has_posted_.exchange(true, std::memory_order_release) && current_ != this) {
+        io_->wake();
     }
-    io_->wake();
 }
 
-void loop::run_posted() {
-    std::vector<std::move_only_function<void()>> functions;
+void loop::run_posted() noexcept {
     {
         const std::lock_guard lock(posted_mutex_);
-        functions.swap(posted_);
+        running_posted_.swap(posted_);
         has_posted_.store(false, std::memory_order_relaxed);
     }
-    for (auto& function : functions) {
+    for (auto& function : running_posted_) {
         ++statistics_.posted;
         function();
     }
+    running_posted_.clear();
 }
 
 void loop::on_deadlock() {
@@ -146,8 +151,8 @@ std::string loop::waiting_report() const {
     for (const operation* op = first_waiting_; op != nullptr; op = op->next_waiting_) {
         fmt::format_to(out, "waiting on {}\n", op->what());
         for (const promise_base* task = op->task_; task != nullptr; task = task->parent()) {
-            fmt::format_to(out, "    at {}:{} in {}", task->where().file_name(), task->where().line(),
-                           task->where().function_name());
+            fmt::format_to(out, "    at {}:{} in {}", task->where().file_name(),
+                           task->where().line(), task->where().function_name());
             if (task->name() != nullptr) {
                 fmt::format_to(out, " (task \"{}\")", task->name());
             }

@@ -4,9 +4,11 @@
 namespace runnel::inline v0 {
 
 error to_error(stop_reason reason) {
+    // Copies share the text, so a deadline that passes allocates nothing.
+    static const error deadline_passed(errc::timed_out, "deadline passed");
     switch (reason) {
     case stop_reason::deadline:
-        return {errc::timed_out, "deadline passed"};
+        return deadline_passed;
     case stop_reason::deadlock:
         return errc::deadlock;
     case stop_reason::none:

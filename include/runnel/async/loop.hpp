@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,16 +36,16 @@ enum class backend_kind : std::uint8_t {
 /// How to make a loop.
 struct loop_options {
     backend_kind backend = backend_kind::automatic;
-    /// Virtual time: whether a deadlock is reported on standard error, besides ending the operations
-    /// that wait with `errc::deadlock`.
+    /// Virtual time: whether a deadlock is reported on standard error, besides ending the
+    /// operations that wait with `errc::deadlock`.
     bool report_deadlock = true;
 };
 
 /// Counters of a loop since it was made.
 struct loop_statistics {
-    std::uint64_t resumed = 0;  ///< coroutines continued from the ready queue
-    std::uint64_t polls = 0;    ///< times the backend was asked for events
-    std::uint64_t posted = 0;   ///< functions that came from `post`
+    std::uint64_t resumed = 0; ///< coroutines continued from the ready queue
+    std::uint64_t polls = 0;   ///< times the backend was asked for events
+    std::uint64_t posted = 0;  ///< functions that came from `post`
 };
 
 /// The event loop: runs the tasks of one thread, and everything they wait for.
@@ -53,7 +54,8 @@ struct loop_statistics {
 /// timers and tasks belong to the loop in which they were made. Many cores are used by many loops.
 class loop {
 public:
-    /// Makes a loop. Errors: `not_supported` when the kernel refuses the backend that was asked for.
+    /// Makes a loop. Errors: `not_supported` when the kernel refuses the backend that was asked
+    /// for.
     [[nodiscard]] static result<std::unique_ptr<loop>> create(loop_options options = {});
     ~loop();
     loop(const loop&) = delete;
@@ -65,7 +67,8 @@ public:
     [[nodiscard]] static loop* current_or_null() noexcept { return current_; }
 
     /// Runs `root` and all that it starts, until it is done, and gives its result. Other loops may
-    /// run on other threads, but not two on one. May be called again.
+    /// run on other threads, but not two on one. May be called again. What other loops run here
+    /// (`run_on`) is stopped when the root is done, and waited for.
     template <class T>
     T run(task<T> root) {
         auto frame = std::move(root).release();
@@ -85,8 +88,8 @@ public:
     /// The backend, for those who drive descriptors: the host layer and links.
     [[nodiscard]] io_backend& io() noexcept { return *io_; }
 
-    /// Calls `function` on the loop's thread, in one of its next turns. From any thread. Functions
-    /// posted after the last `run` returned are dropped with the loop.
+    /// Calls `function`, which does not throw, on the loop's thread in one of its next turns. From
+    /// any thread. Functions posted after the last `run` returned are dropped with the loop.
     void post(std::move_only_function<void()> function);
 
     /// Stops every task of the current or next `run`, from the loop's thread.
@@ -104,13 +107,18 @@ public:
 
     /// Whether an operation that finished at once may continue its task without a turn of the loop.
     /// False now and then, so that no task starves the others.
-    [[nodiscard]] bool may_continue_inline() noexcept {
-        return --inline_budget_ > 0;
-    }
+    [[nodiscard]] bool may_continue_inline() noexcept { return --inline_budget_ > 0; }
 
-    /// What every waiting task waits on, one line each: the operation, then where the task stands and
-    /// who awaits it, innermost first.
+    /// What every waiting task waits on, one line each: the operation, then where the task stands
+    /// and who awaits it, innermost first.
     [[nodiscard]] std::string waiting_report() const;
+
+    /// A task that another loop runs here begins: gives what stops it.
+    [[nodiscard]] stop_source& guest_begins() noexcept {
+        ++guests_;
+        return *guest_stop_;
+    }
+    void guest_ends() noexcept { --guests_; }
 
     [[nodiscard]] const loop_statistics& statistics() const noexcept { return statistics_; }
 
@@ -119,9 +127,10 @@ private:
     loop(backend_kind kind, std::unique_ptr<io_backend> io, loop_options options);
 
     void run_root(promise_base& promise, std::coroutine_handle<> frame);
+    [[nodiscard]] bool done() const noexcept { return root_done_ && guests_ == 0; }
     void turn();
     void run_ready();
-    void run_posted();
+    void run_posted() noexcept;
     void on_deadlock();
 
     static inline thread_local loop* current_ = nullptr;
@@ -131,6 +140,8 @@ private:
     time_point now_{};
     int inline_budget_ = 0;
     bool root_done_ = false;
+    std::size_t guests_ = 0;
+    stop_source* guest_stop_ = nullptr; // during `run`
     ready_node* first_ready_ = nullptr;
     ready_node** last_ready_ = &first_ready_;
     operation* first_waiting_ = nullptr;
@@ -140,6 +151,7 @@ private:
     std::atomic<bool> has_posted_{false};
     std::mutex posted_mutex_;
     std::vector<std::move_only_function<void()>> posted_;
+    std::vector<std::move_only_function<void()>> running_posted_; // kept for its capacity
     std::unique_ptr<io_backend> io_;
 };
 
