@@ -68,6 +68,12 @@ result<void> set_option(int fd, int level, int option, std::string_view value,
         ::setsockopt(fd, level, option, value.data(), static_cast<socklen_t>(value.size())), name);
 }
 
+result<void> set_send_buffer(int fd, std::uint32_t bytes) {
+    return settings(fd)
+        .set(bytes != 0, SOL_SOCKET, SO_SNDBUF, as_int(bytes), "send buffer")
+        .outcome();
+}
+
 result<void> set_keepalive(int fd, const std::optional<tcp_keepalive>& probes) {
     const tcp_keepalive values = probes.value_or(tcp_keepalive());
     return settings(fd)

@@ -19,6 +19,9 @@ namespace runnel::inline v0::host {
 [[nodiscard]] result<void> set_option(int fd, int level, int option, std::string_view value,
                                       std::string_view name);
 
+/// Sets the size of the kernel's send buffer; 0 leaves it.
+[[nodiscard]] result<void> set_send_buffer(int fd, std::uint32_t bytes);
+
 /// Applies what concerns a connection, to its socket or to the listening one it comes from. The
 /// `family` is the socket's.
 [[nodiscard]] result<void> apply_options(int fd, int family, const tcp_options& options);

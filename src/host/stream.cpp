@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stream.hpp"
 
+#include "ancillary.hpp"
 #include "tcp_progress.hpp"
 
 #include <algorithm>
@@ -93,6 +94,13 @@ result<stream_ptr> stream::open(unique_fd input, unique_fd output) {
         }
     }
     return made;
+}
+
+const std::shared_ptr<ancillary>& stream::passing() {
+    if (passing_ == nullptr) {
+        passing_ = std::make_shared<ancillary>();
+    }
+    return passing_;
 }
 
 /// Ends a request early. Whether nothing of it is left with the backend.

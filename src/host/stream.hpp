@@ -39,6 +39,7 @@ struct stream_options {
     std::uint32_t zero_copy = 0;
 };
 
+class ancillary;
 class stream;
 struct tcp_progress;
 struct drop_stream {
@@ -81,6 +82,8 @@ public:
     /// For requests of others before the first operation.
     [[nodiscard]] descriptor& file() noexcept { return file_; }
     [[nodiscard]] stream_kind kind() const noexcept { return kind_; }
+    /// What passes descriptors over a Unix socket, made when first asked for.
+    [[nodiscard]] const std::shared_ptr<ancillary>& passing();
     void set_nodelay(bool on) noexcept { options_.nodelay = on; }
     void set_cork(bool on) noexcept { options_.cork = on; }
 
@@ -161,6 +164,7 @@ private:
     iovec target_{};                // of a receive into the caller's memory
     std::array<iovec, 4> pieces_{}; // of a send
     buffer more_pieces_;            // iovecs too
+    std::shared_ptr<ancillary> passing_;
     wakeup resume_;
     wakeup progress_;
     time_point linger_until_ = never;

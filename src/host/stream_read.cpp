@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ancillary.hpp"
 #include "runnel/core/buffer_pool.hpp"
 #include "stream.hpp"
 
@@ -114,11 +115,17 @@ void stream::prepare_receive() noexcept {
         target_ = {target.data(), target.size()};
         in_.message.msg_iov = &target_;
         in_.message.msg_iovlen = 1;
+        if (passing_ != nullptr) {
+            in_.flags = MSG_CMSG_CLOEXEC;
+            passing_->prepare_receive(in_.message);
+        }
     } else if (is_full() && !cut_ && !discarding_ && !input_waits_) {
         in_.kind = io_kind::readable; // is there more at all, or just the end?
     } else {
         in_.kind = io_kind::receive;
-        in_.size_hint = receive_sizes[receive_class_];
+        // Small receives may run ahead of their requests, and descriptors would be lost with them.
+        const std::size_t least = passing_ != nullptr ? 1 : 0;
+        in_.size_hint = receive_sizes[std::max<std::size_t>(receive_class_, least)];
     }
 }
 
@@ -140,6 +147,9 @@ void stream::received() noexcept {
 
 void stream::received_into() noexcept {
     const int result = in_.result;
+    if (passing_ != nullptr && result >= 0) {
+        passing_->received(in_.message);
+    }
     read_operation& op = *std::exchange(reader_, nullptr);
     const bool taken_back = aborted_ || discarding_ || op.stopped() != stop_reason::none;
     if (taken_back) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runnel/core/check.hpp"
+#include "ancillary.hpp"
 #include "stream.hpp"
 
 #include <cerrno>
@@ -85,6 +85,9 @@ void stream::prepare_send() noexcept {
     out_.kind = io_kind::send;
     out_.message.msg_iov = room.data();
     out_.message.msg_iovlen = count;
+    if (passing_ != nullptr) {
+        passing_->prepare_send(out_.message);
+    }
     out_.zero_copy = options_.zero_copy != 0 && writer_->remaining() >= options_.zero_copy;
 }
 
@@ -93,6 +96,9 @@ void stream::sent() noexcept {
     if (result >= 0) {
         accepted_ += static_cast<std::size_t>(result);
         writer_->accept(static_cast<std::size_t>(result));
+        if (passing_ != nullptr) {
+            passing_->stop_sending(); // they went with the first byte
+        }
     }
     const bool all = writer_->remaining() == 0;
     if (aborted_) {
