@@ -94,7 +94,7 @@ class dns_client {
 public:
     using action = std::variant<dns_send, dns_close, dns_looked_up>;
 
-    /// `secret` makes ids and case unpredictable: `siphash_key::random()`, or a fixed key in a
+    /// `secret` makes ids and case unpredictable: `siphash_key::generate()`, or a fixed key in a
     /// test.
     dns_client(dns_options options, const siphash_key& secret);
     dns_client(const dns_client&) = delete;
