@@ -71,6 +71,7 @@ void tcp_connection::establish(const tcp_handshake& terms, time_point now) {
     }
     sender_terms sending;
     sending.first = terms.local_first + 1;
+    sending.peer_number = terms.remote_first;
     sending.segment_size = size;
     sending.window_scale = scaling_ ? *terms.peer_scale : std::uint8_t{0};
     sending.selective_ack = terms.selective_ack;

@@ -112,9 +112,11 @@ void tcp_receiver::schedule(std::size_t bytes, receive_queue::outcome outcome, t
     if (outcome != receive_queue::outcome::in_order) {
         // RFC 5681 4.2: at once, for what is behind a hole and for what fills it.
         quick_acks_ = quick_acks;
-        if (!selective_ack_ && now_ && extra_acks_ < max_extra_acks) {
+        const bool out_of_order = outcome == receive_queue::outcome::out_of_order;
+        if (!selective_ack_ && out_of_order && hole_pending_ && extra_acks_ < max_extra_acks) {
             ++extra_acks_;
         }
+        hole_pending_ = out_of_order;
         now_ = true;
         return;
     }
@@ -171,6 +173,7 @@ void tcp_receiver::acknowledged() noexcept {
         return;
     }
     now_ = false;
+    hole_pending_ = false;
 }
 
 buffer tcp_receiver::read(time_point now, duration round_trip) {

@@ -8,7 +8,8 @@ namespace runnel::inline v0::stack {
 
 void tcp_sender::start(const sender_terms& terms, std::uint32_t window, time_point now) {
     una_ = next_ = terms.first;
-    window_number_ = window_ack_ = terms.first;
+    window_number_ = terms.peer_number;
+    window_ack_ = terms.first;
     recovery_end_ = mark_end_ = forward_most_ = duplicate_round_end_ = terms.first;
     segment_size_ = terms.segment_size;
     window_scale_ = terms.window_scale;
@@ -175,6 +176,7 @@ sender_progress tcp_sender::on_ack(const tcp_header& header, bool payload, time_
     count_duplicate(header, payload, old_window, report);
     if (board_.empty() && !progress.advanced) {
         stalled_since_ = never; // it answers our probes, if there are any
+        undo_if_needless(header, report, now);
         arm(now);
         return progress;
     }
@@ -198,6 +200,7 @@ sender_progress tcp_sender::on_ack(const tcp_header& header, bool payload, time_
     inform_control(header, report, prior_in_flight, lost, now);
     if (progress.advanced && timer_ != timer::none) {
         timer_ = timer::none; // RFC 6298 5.3: it starts again
+        deadline_ = never;
     }
     arm(now);
     if (board_.empty() && data_.empty()) {

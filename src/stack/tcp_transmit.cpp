@@ -115,7 +115,7 @@ bool tcp_sender::next_segment(tcp_segment& out, time_point now) {
         part -= size % segment_size_;
     }
     const bool sent = send_new(out, part, whole && part == size, now);
-    arm(now);
+    arm(now, sent);
     return sent;
 }
 
@@ -188,6 +188,7 @@ bool tcp_sender::send_lost(tcp_segment& out, time_point now) {
     std::uint32_t limit = std::min(congestion_room(), burst_limit());
     if (limit < segment_size_ && limit < one.length) {
         if (in_flight() > 0) {
+            congestion_limited_ = true;
             return false;
         }
         limit = segment_size_;
@@ -295,6 +296,9 @@ bool tcp_sender::blocked_by_window() const noexcept {
 }
 
 void tcp_sender::arm_persist(time_point now) noexcept {
+    if (stalled_since_ == never) {
+        stalled_since_ = now;
+    }
     if (timer_ == timer::persist && deadline_ != never) {
         return;
     }
@@ -303,13 +307,10 @@ void tcp_sender::arm_persist(time_point now) noexcept {
         std::min(base * (std::int64_t{1} << persist_backoff_), config_->retransmission.highest);
     timer_ = timer::persist;
     deadline_ = now + wait;
-    if (stalled_since_ == never) {
-        stalled_since_ = now;
-    }
 }
 
 /// Sets the one timer this half needs next.
-void tcp_sender::arm(time_point now) noexcept {
+void tcp_sender::arm(time_point now, bool sent) noexcept {
     if (!started_) {
         return;
     }
@@ -322,19 +323,21 @@ void tcp_sender::arm(time_point now) noexcept {
         }
         return;
     }
-    if (timer_ == timer::retransmission || timer_ == timer::probe) {
-        // A probe that was not sent yet gives way to what was sent meanwhile.
-        if (timer_ == timer::retransmission || state_ == state::open) {
-            return;
-        }
+    const bool running = timer_ == timer::retransmission || timer_ == timer::probe;
+    if (running && !sent && (timer_ == timer::retransmission || state_ == state::open)) {
+        return;
+    }
+    if (!running || timeout_at_ == never) {
+        timeout_at_ = now + rtt_.timeout();
     }
     timer_ = timer::retransmission;
-    deadline_ = now + rtt_.timeout();
+    deadline_ = timeout_at_;
     const bool probe_fits = selective_ack_ && state_ == state::open && !probing_loss_ &&
                             !loss_probe_due_ && board_.sacked_bytes() == 0 && rtt_.measured();
     if (!probe_fits) {
         return;
     }
+    // RFC 8985 7.2: after each transmission of new data anew, but never beyond the timeout.
     duration wait = std::max(2 * rtt_.smoothed(), least_probe_time);
     if (board_.in_flight_bytes() <= segment_size_) {
         wait += max_ack_delay;

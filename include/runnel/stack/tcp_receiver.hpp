@@ -104,6 +104,7 @@ private:
     std::uint8_t extra_acks_ = 0;
     bool selective_ack_ = false;
     bool now_ = false;
+    bool hole_pending_ = false; // what is to be acknowledged lies behind a hole
     bool finished_ = false;
     bool discarding_ = false;
 };

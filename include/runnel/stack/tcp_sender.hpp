@@ -18,6 +18,7 @@ namespace runnel::inline v0::stack {
 /// What both sides agreed on when the connection opened, as it concerns sending.
 struct sender_terms {
     sequence first;                 // the place of the first byte of data
+    sequence peer_number;           // of the segment that gave the peer's window
     std::uint16_t segment_size = 0; // payload bytes a segment, options already taken off
     std::uint8_t window_scale = 0;  // of the peer's windows
     bool selective_ack = false;
@@ -162,7 +163,7 @@ private:
     bool send_window_probe(tcp_segment& out) noexcept;
     void stamp(transmission& what, time_point now) noexcept;
     void pace(std::uint32_t bytes, time_point now) noexcept;
-    void arm(time_point now) noexcept;
+    void arm(time_point now, bool sent = false) noexcept;
     void arm_persist(time_point now) noexcept;
     [[nodiscard]] bool blocked_by_window() const noexcept;
 
@@ -188,6 +189,7 @@ private:
 
     timer timer_ = timer::none;
     time_point deadline_ = never;
+    time_point timeout_at_ = never; // of the retransmission timer, also while a probe comes first
     time_point reorder_deadline_ = never;
     time_point stalled_since_ = never;
     time_point pacing_until_{};
