@@ -17,6 +17,10 @@ namespace runnel::inline v0::host {
 /// What a stream needs to know of the options of its socket.
 [[nodiscard]] stream_options stream_options_of(const tcp_options& options) noexcept;
 
+/// A listener of a non-blocking socket that listens already.
+[[nodiscard]] result<listener_ptr> make_tcp_listener(unique_fd listening,
+                                                     const tcp_options& options);
+
 /// A connected TCP socket as a flow.
 class kernel_tcp_flow final : public stream_flow<tcp_flow> {
 public:

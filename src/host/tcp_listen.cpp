@@ -84,16 +84,20 @@ result<listener_ptr> try_listen(const ip_endpoint& at, const tcp_options& option
     if (::bind(fd, address.data(), address.size()) != 0 || ::listen(fd, options.backlog) != 0) {
         return fail(error::from_errno(errno));
     }
-    const auto own = socket_address::of_socket(fd);
-    const ip_endpoint local = own ? own->ip().value_or(at) : at;
-    auto engine = std::make_shared<tcp_acceptor>(std::move(*opened), local, options);
+    return make_tcp_listener(std::move(*opened), options);
+}
+
+} // namespace
+
+result<listener_ptr> make_tcp_listener(unique_fd listening, const tcp_options& options) {
+    const auto own = socket_address::of_socket(listening.get());
+    const ip_endpoint local = own ? own->ip().value_or(ip_endpoint()) : ip_endpoint();
+    auto engine = std::make_shared<tcp_acceptor>(std::move(listening), local, options);
     if (auto attached = engine->open(); !attached) {
         return fail(std::move(attached.error()));
     }
     return std::make_unique<tcp_listener>(std::move(engine));
 }
-
-} // namespace
 
 result<listener_ptr> listen(ip_endpoint at, tcp_options options) {
     result<listener_ptr> made = try_listen(at, options);

@@ -40,6 +40,9 @@ private:
     bool dying_ = false; // nobody will ask for an address any more
 };
 
+/// A listener of a non-blocking socket that listens already; its file, if it has one, stays.
+[[nodiscard]] result<listener_ptr> make_unix_listener(unique_fd listening);
+
 /// A flow of a connected, non-blocking Unix stream socket.
 [[nodiscard]] result<unix_flow_ptr> make_unix_flow(unique_fd socket,
                                                    kernel_unix_flow::shared_address local = {},

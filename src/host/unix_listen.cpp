@@ -152,6 +152,17 @@ result<listener_ptr> try_listen(const unix_address& at, const unix_options& opti
 
 } // namespace
 
+result<listener_ptr> make_unix_listener(unique_fd listening) {
+    const auto own = socket_address::of_socket(listening.get());
+    const flow_address local = own ? to_flow_address(*own) : flow_address("unix");
+    auto engine = std::make_shared<unix_acceptor>(
+        std::move(listening), std::make_shared<const flow_address>(local), unix_options());
+    if (auto attached = engine->open(); !attached) {
+        return fail(std::move(attached.error()));
+    }
+    return std::make_unique<unix_listener>(std::move(engine), nullptr);
+}
+
 result<listener_ptr> listen(const unix_address& at, unix_options options) {
     result<listener_ptr> made = try_listen(at, options);
     if (!made) {
