@@ -53,8 +53,8 @@ public:
 
     task<result<flow_ptr>> dial(ip_endpoint to) override {
         log += to.to_string() + "@" +
-               std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(virtual_time())
-                                  .count()) +
+               std::to_string(
+                   std::chrono::duration_cast<std::chrono::milliseconds>(virtual_time()).count()) +
                " ";
         const fate& its = at[to.address().to_string()];
         const result<void> waited = co_await sleep_for(its.after);
@@ -184,12 +184,11 @@ TEST(ConnectAny, GivesEverythingUpAtADeadline) {
         scene now;
         now.names.v6 = {0s, std::vector{address("2001:db8::1"), address("2001:db8::2")}};
         now.names.v4 = {0s, std::vector{address("192.0.2.1")}};
-        const result<flow_ptr> made = co_await with_timeout(
-            600ms, connect_any(now.names, now.network, "example.org", 80));
+        const result<flow_ptr> made =
+            co_await with_timeout(600ms, connect_any(now.names, now.network, "example.org", 80));
         EXPECT_EQ(made.error(), errc::timed_out);
         EXPECT_EQ(now.network.stopped, 3);
-        EXPECT_EQ(now.network.log,
-                  "[2001:db8::1]:80@0 192.0.2.1:80@250 [2001:db8::2]:80@500 ");
+        EXPECT_EQ(now.network.log, "[2001:db8::1]:80@0 192.0.2.1:80@250 [2001:db8::2]:80@500 ");
         EXPECT_EQ(virtual_time(), 600ms);
     });
 }

@@ -2,7 +2,6 @@
 #include "runnel/flow/dns_resolver.hpp"
 
 #include "dns_test_message.hpp"
-#include "runnel/async/channel.hpp"
 #include "runnel/async/deadline.hpp"
 #include "runnel/async/scope.hpp"
 #include "runnel/async/sleep.hpp"
