@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runnel/flow/concat.hpp"
 
+#include "close_part.hpp"
 #include "runnel/async/when.hpp"
 #include "runnel/core/check.hpp"
 #include "runnel/flow/layer.hpp"
@@ -12,12 +13,6 @@
 
 namespace runnel::inline v0 {
 namespace {
-
-/// Gives the error, if there is one, as a value: no part is stopped because another one failed.
-task<std::optional<error>> close_part(flow& part) {
-    const result<void> closed = co_await part.close();
-    co_return closed ? std::nullopt : std::optional(closed.error());
-}
 
 class concat_layer final : public passing_layer {
 public:
