@@ -26,6 +26,22 @@ bool append_copy(buffer& target, const buffer& data) noexcept {
     return true;
 }
 
+/// Puts wasteful `data` in front of `first` if there is room, or into a buffer with room in front.
+bool gather_in_front(buffer& first, buffer& data) {
+    if (!is_wasteful(data)) {
+        return false;
+    }
+    if (first.unique() && first.headroom() >= data.size() && first.prepend(data.size())) {
+        std::memcpy(first.writable().data(), data.data(), data.size());
+        return true;
+    }
+    buffer compact = buffer::allocate(std::max(gathering, data.size()));
+    compact.remove_prefix(compact.size() - data.size());
+    std::memcpy(compact.writable().data(), data.data(), data.size());
+    data = std::move(compact);
+    return false;
+}
+
 /// Puts `data` at the end of `last` if it is wasteful and there is room, or makes it compact.
 bool gather(buffer* last, buffer& data) {
     if (!is_wasteful(data)) {
@@ -138,6 +154,7 @@ receive_queue::outcome receive_queue::insert_behind_hole(sequence begin, buffer 
     }
     if (apart) {
         interval fresh{begin, begin, none, none};
+        gather(nullptr, data);
         append(fresh, std::move(data));
         intervals_.insert(intervals_.begin() + static_cast<std::ptrdiff_t>(index), fresh);
     } else {
@@ -157,8 +174,11 @@ void receive_queue::join(std::size_t index, sequence begin, buffer data) {
         if (whole.end == begin && here.begin <= begin) {
             whole.begin = here.begin;
         } else if (here.begin > whole.end) {
-            const std::uint32_t gap = here.begin - whole.end;
-            append(whole, data.share(whole.end - begin, gap));
+            buffer gap = data.share(whole.end - begin, here.begin - whole.end);
+            const bool in_front = whole.head == none && here.head != none;
+            if (!in_front || !gather_in_front(slab_[here.head].data, gap)) {
+                append(whole, std::move(gap));
+            }
         }
         splice(whole, here);
     }
@@ -173,7 +193,7 @@ void receive_queue::join(std::size_t index, sequence begin, buffer data) {
 
 void receive_queue::append(interval& to, buffer data) {
     to.end += static_cast<std::uint32_t>(data.size());
-    if (gather(to.tail == none ? nullptr : &slab_[to.tail].data, data)) {
+    if (to.tail != none && gather(&slab_[to.tail].data, data)) {
         return;
     }
     const handle which = make(std::move(data));

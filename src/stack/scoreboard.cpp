@@ -133,6 +133,10 @@ void scoreboard::acknowledge(sequence ack, send_buffer& data, delivery_report& r
         const handle which = order_[0];
         transmission& one = slab_[which];
         const std::uint32_t part = std::min(one.length, ack - one.begin);
+        if (report.acked == 0 && one.times_retransmitted == 1) {
+            report.has_repair = one.state == status::in_flight;
+            report.repair_sent = one.sent;
+        }
         report.acked += part;
         if (list* const members = list_of(one); members != nullptr) {
             note(one, one.begin + part, part, report);

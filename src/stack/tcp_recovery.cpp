@@ -105,16 +105,17 @@ void tcp_sender::lose_first() noexcept {
 
 // ---- recovery
 
-void tcp_sender::begin_episode() noexcept {
+void tcp_sender::begin_episode(time_point now) noexcept {
+    episode_began_ = now;
     can_undo_ = true;
     undo_from_ = una_;
     undo_bytes_ = 0;
-    undo_stamped_ = false;
+    repaired_ = false;
     recovery_end_ = next_;
 }
 
 void tcp_sender::enter_recovery(std::uint32_t prior_in_flight, time_point now) {
-    begin_episode();
+    begin_episode(now);
     state_ = state::recovery;
     probing_loss_ = false;
     ++counters_->fast_recoveries;
@@ -194,12 +195,14 @@ bool tcp_sender::undo_if_needless(const tcp_header& header, const delivery_repor
     if (!can_undo_) {
         return false;
     }
-    // Eifel: the acknowledgment was caused by what was sent before the first retransmission.
-    const bool eifel = state_ != state::open && undo_stamped_ && report.acked > 0 && timestamps_ &&
-                       header.timestamps && header.timestamps->echo != 0 &&
-                       static_cast<std::int32_t>(header.timestamps->echo - undo_stamp_) < 0;
+    // Eifel: what was acknowledged is what was sent first, not the retransmission of this episode.
+    const bool eifel =
+        state_ != state::open && report.has_repair && timestamps_ &&
+        report.repair_sent >= episode_began_ && header.timestamps && header.timestamps->echo != 0 &&
+        static_cast<std::int32_t>(header.timestamps->echo - timestamp_clock(report.repair_sent)) <
+            0;
     // DSACK: all that was retransmitted had arrived already.
-    const bool duplicates = undo_stamped_ && undo_bytes_ == 0;
+    const bool duplicates = repaired_ && undo_bytes_ == 0;
     const bool by_frto = state_ == state::loss && frto_ != frto::off && report.original_delivered &&
                          report.lowest_original <= recovery_end_;
     if (!eifel && !duplicates && !by_frto) {
@@ -237,7 +240,7 @@ void tcp_sender::on_retransmission_timeout(time_point now) {
         control_->on_timeout(now, std::max(in_flight(), segment_size_), first);
     }
     if (first) {
-        begin_episode();
+        begin_episode(now);
     }
     recovery_end_ = next_;
     board_.mark_all_lost();

@@ -224,11 +224,8 @@ bool tcp_sender::send_again(scoreboard::handle which, std::uint32_t limit, tcp_s
     transmission& one = board_[which];
     one.segment_size = static_cast<std::uint16_t>(segment_size_);
     stamp(one, now);
-    if (can_undo_ && !undo_stamped_) {
-        undo_stamped_ = true;
-        undo_stamp_ = timestamp_clock(now);
-    }
     if (state_ != state::open) {
+        repaired_ = true;
         undo_bytes_ += length;
     }
     board_.retransmitted(which, now);
@@ -271,10 +268,7 @@ bool tcp_sender::send_loss_probe(tcp_segment& out, time_point now) {
         last = board_.last();
     }
     probe_end_ = next_;
-    const bool undoable = std::exchange(can_undo_, false);
-    const bool sent = send_again(last, segment_size_ + 1, out, now);
-    can_undo_ = undoable;
-    return sent;
+    return send_again(last, segment_size_ + 1, out, now);
 }
 
 /// RFC 9293 3.8.6.1: makes the peer tell its window. A place before the first byte that is not

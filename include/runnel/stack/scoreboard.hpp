@@ -46,6 +46,10 @@ struct delivery_report {
     time_point latest_sent{};
     sequence latest_end;
     bool latest_retransmitted = false;
+    /// The first place that is acknowledged was sent twice, the second time then: which of the two
+    /// arrived, a timestamp tells.
+    bool has_repair = false;
+    time_point repair_sent{};
     /// Something was delivered that was sent more than once: then nothing can be said about how
     /// long what waited behind it took.
     bool retransmission_delivered = false;

@@ -140,7 +140,7 @@ private:
     void enter_recovery(std::uint32_t prior_in_flight, time_point now);
     void leave_recovery(time_point now) noexcept;
     void reduce_by_rate(const delivery_report& report, bool advanced, bool lost_more) noexcept;
-    void begin_episode() noexcept;
+    void begin_episode(time_point now) noexcept;
     bool undo_if_needless(const tcp_header& header, const delivery_report& report, time_point now);
     void undo(time_point now) noexcept;
     void continue_frto(const delivery_report& report, bool advanced) noexcept;
@@ -206,9 +206,9 @@ private:
 
     // Recovery.
     sequence recovery_end_;
+    time_point episode_began_{};
     sequence undo_from_;
     std::uint32_t undo_bytes_ = 0;
-    std::uint32_t undo_stamp_ = 0;
     std::uint32_t rate_window_ = 0; // PRR's
     std::uint32_t rate_delivered_ = 0;
     std::uint32_t rate_out_ = 0;
@@ -242,7 +242,7 @@ private:
     bool have_rack_ = false;
     bool reordering_seen_ = false;
     bool can_undo_ = false;
-    bool undo_stamped_ = false;
+    bool repaired_ = false;          // something was sent again in this episode
     bool probing_loss_ = false;      // a tail loss probe is out
     bool probe_retransmits_ = false; // and was no new data
     bool loss_probe_due_ = false;
