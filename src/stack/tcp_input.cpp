@@ -168,7 +168,7 @@ void tcp_connection::receive_synchronized(tcp_header header, buffer payload, tcp
         peer_timestamp_at_ = now;
     }
     take_ack(header, !payload.empty(), now);
-    if (state_ == tcp_state::closed || state_ == tcp_state::time_wait) {
+    if (state_ == tcp_state::closed) {
         return;
     }
     if (!payload.empty() || header.is_fin()) {

@@ -65,6 +65,9 @@ tcp_receiver::arrival tcp_receiver::take(sequence number, buffer payload, bool f
         now_ = true;
         return result;
     }
+    if (fin && finished_) {
+        now_ = true; // the peer did not hear that we have it
+    }
     if (fin && !fin_) {
         // Bytes behind the end cannot be: they would come after the last one.
         if (!queue_.has_holes() || queue_.highest() <= end) {
