@@ -5,7 +5,13 @@ namespace runnel::inline v0::program {
 
 std::vector<std::unique_ptr<command>> all_commands() {
     std::vector<std::unique_ptr<command>> all;
+    all.push_back(make_relay_command());
+    all.push_back(make_echo_command());
+    all.push_back(make_send_command());
+    all.push_back(make_recv_command());
+    all.push_back(make_bench_command());
     all.push_back(make_info_command());
+    all.push_back(make_demo_command());
     all.push_back(make_completion_command());
     all.push_back(make_man_command());
     all.push_back(make_help_command());

@@ -63,6 +63,20 @@ std::string human_count(double count) {
     return scale(count, 1000, units);
 }
 
+std::string human_error(const error& what) {
+    // The text of these says all there is, and how to mend it.
+    if (what.code() == make_error_code(errc::invalid_argument) && !what.text().empty()) {
+        return std::string(what.text());
+    }
+    std::string cause = what.code().message();
+    const bool is_acronym = cause.size() > 1 && cause[1] >= 'A' && cause[1] <= 'Z';
+    if (!is_acronym && !cause.empty() && cause[0] >= 'A' && cause[0] <= 'Z') {
+        cause[0] =
+            static_cast<char>(cause[0] - 'A' + 'a'); // as the system writes it: "Is a directory"
+    }
+    return what.text().empty() ? cause : fmt::format("{}: {}", what.text(), cause);
+}
+
 std::string plural(std::uint64_t count, const std::string& thing) {
     return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }

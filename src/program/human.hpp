@@ -2,11 +2,12 @@
 #pragma once
 
 #include "runnel/async/time.hpp"
+#include "runnel/core/error.hpp"
 
 #include <cstdint>
 #include <string>
 
-/// Figures as people read them: three significant digits and a unit.
+/// Figures as people read them, with three significant digits and a unit, and errors.
 namespace runnel::inline v0::program {
 
 /// "0 B", "512 B", "1.50 KiB", "23.4 MiB".
@@ -26,6 +27,9 @@ namespace runnel::inline v0::program {
 
 /// A number of things: "1 connection", "2 connections".
 [[nodiscard]] std::string plural(std::uint64_t count, const std::string& thing);
+
+/// An error as one clause: "connect tcp://127.0.0.1:9: connection refused".
+[[nodiscard]] std::string human_error(const error& what);
 
 /// Seconds, for arithmetic and JSON.
 [[nodiscard]] double seconds(duration span) noexcept;

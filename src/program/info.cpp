@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.hpp"
+#include "human.hpp"
 #include "report.hpp"
 
 #include "runnel/async/io_uring_support.hpp"
@@ -67,7 +68,7 @@ void add_backends(report& facts, const global_options& globals) {
     options.backend = globals.backend;
     const auto made = loop::create(options);
     facts.text("chosen", "used by commands",
-               made ? std::string(to_string((*made)->kind())) : made.error().message());
+               made ? std::string(to_string((*made)->kind())) : human_error(made.error()));
 }
 
 void add_limits(report& facts) {

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 
 #include <fcntl.h>
@@ -55,6 +56,14 @@ TEST(Human, GivesCountsAndPlurals) {
     EXPECT_EQ(human_count(4.56e6), "4.56M");
     EXPECT_EQ(plural(1, "connection"), "1 connection");
     EXPECT_EQ(plural(0, "connection"), "0 connections");
+}
+
+TEST(Human, GivesErrorsAsOneClause) {
+    EXPECT_EQ(human_error(error::from_errno(ECONNREFUSED, "connect tcp://h:9")),
+              "connect tcp://h:9: connection refused");
+    EXPECT_EQ(human_error(error::from_errno(EIO)), human_error(error::from_errno(EIO, {})));
+    EXPECT_EQ(human_error(error(errc::invalid_argument, "expected a number")), "expected a number");
+    EXPECT_EQ(human_error(errc::end), std::string(describe(errc::end)));
 }
 
 TEST(Wrap, BreaksAtSpacesAndIndents) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 
+#include "human.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -18,6 +20,10 @@ std::string message_prefix(const command_page& page) {
 
 void session::complain(std::string_view what) const {
     err.write(fmt::format("{}: {}\n", message_prefix(page), printable(what)));
+}
+
+void session::complain(const error& what) const {
+    complain(human_error(what));
 }
 
 int session::usage_error(std::string_view what) const {

@@ -39,7 +39,7 @@ struct session {
 
     /// Tells on standard error, in one line, what went wrong: "runnel: relay: …".
     void complain(std::string_view what) const;
-    void complain(const error& what) const { complain(what.message()); }
+    void complain(const error& what) const;
     /// The same about how the command was called, for `exit_usage`.
     int usage_error(std::string_view what) const;
 

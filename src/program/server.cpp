@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server.hpp"
+
+#include "human.hpp"
+#include "json.hpp"
+#include "lane.hpp"
+#include "places.hpp"
+#include "progress.hpp"
+
+#include "runnel/async/blocking.hpp"
+#include "runnel/async/deadline.hpp"
+#include "runnel/async/signals.hpp"
+#include "runnel/async/sleep.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <csignal>
+#include <deque>
+#include <functional>
+
+namespace runnel::inline v0::program {
+namespace {
+
+constexpr duration display_interval = std::chrono::milliseconds(500);
+
+class server {
+public:
+    server(const session& session, const server_options& options,
+           const handler_factory& make_handler)
+        : session_(session), options_(options), make_handler_(make_handler), lanes_(options.loops) {
+    }
+
+    task<int> run(const endpoint& at);
+
+private:
+    task<result<void>> work(std::size_t index, listener_ptr listener);
+    task<result<void>> open_and_work(std::size_t index, const endpoint& at);
+    task<void> run_thread(std::size_t index, const endpoint& at);
+    result<void> run_loop(std::size_t index, const endpoint& at);
+    task<void> watch(signal_set& signals);
+    task<void> display(time_point start);
+    [[nodiscard]] std::uint64_t limit_of(std::size_t index) const;
+    [[nodiscard]] traffic total();
+    void end_all(ending how);
+    void fail_all(const error& why);
+    [[nodiscard]] int summarize(duration took);
+
+    const session& session_;
+    const server_options& options_;
+    const handler_factory& make_handler_;
+    std::deque<lane> lanes_;
+    std::atomic<std::uint64_t> numbers_{0};
+    bool failed_ = false;
+    bool interrupted_ = false;
+};
+
+task<int> server::run(const endpoint& at) {
+    // Before anybody can know that it listens.
+    signal_set signals{SIGINT, SIGTERM};
+    const bool share = lanes_.size() > 1;
+    result<listener_ptr> listener = co_await open_listener(at, share);
+    if (!listener) {
+        session_.complain(listener.error());
+        co_return exit_failed;
+    }
+    const std::string place = (*listener)->local().to_string();
+    const result<endpoint> bound = endpoint::parse(place + at.params().to_string());
+    session_.complain("listening on " + place);
+    const time_point start = loop::current().now();
+    const auto all = [&](scope& beside) -> task<void> {
+        beside.spawn(watch(signals), "signals");
+        if (options_.stats && session_.err.interactive()) {
+            beside.spawn(display(start), "display");
+        }
+        const auto lanes = [&](scope& threads) -> task<void> {
+            for (std::size_t index = 1; index < lanes_.size(); ++index) {
+                threads.spawn(run_thread(index, *bound), "loop");
+            }
+            const result<void> done = co_await work(0, *std::move(listener));
+            if (!done) {
+                fail_all(done.error());
+            }
+        };
+        static_cast<void>(co_await with_scope(lanes));
+        beside.request_stop();
+    };
+    static_cast<void>(co_await with_scope(all));
+    co_return summarize(loop::current().now() - start);
+}
+
+task<result<void>> server::work(std::size_t index, listener_ptr listener) {
+    worker work(session_, options_, numbers_, limit_of(index), std::move(listener),
+                make_handler_());
+    lanes_[index].open(work);
+    result<void> done = co_await work.run();
+    lanes_[index].close();
+    co_return done;
+}
+
+task<result<void>> server::open_and_work(std::size_t index, const endpoint& at) {
+    result<listener_ptr> listener = co_await open_listener(at, true);
+    if (!listener) {
+        co_return fail(listener.error());
+    }
+    co_return co_await work(index, *std::move(listener));
+}
+
+result<void> server::run_loop(std::size_t index, const endpoint& at) {
+    loop_options options;
+    options.backend = session_.globals.backend;
+    result<std::unique_ptr<loop>> made = loop::create(options);
+    if (!made) {
+        return fail(made.error());
+    }
+    return (*made)->run(open_and_work(index, at));
+}
+
+task<void> server::run_thread(std::size_t index, const endpoint& at) {
+    const auto call = [this, index, &at] { return run_loop(index, at); };
+    const result<void> done = co_await run_blocking(call);
+    if (!done) {
+        fail_all(done.error());
+    }
+}
+
+task<void> server::watch(signal_set& signals) {
+    const result<int> first = co_await signals.next();
+    if (!first) {
+        co_return;
+    }
+    end_all(ending::drain);
+    if (session_.err.interactive()) {
+        session_.complain(fmt::format("accepts no more; open connections have {} (again: none)",
+                                      human_duration(options_.drain_timeout)));
+    }
+    const result<int> second = co_await with_timeout(options_.drain_timeout, signals.next());
+    if (second) {
+        interrupted_ = true;
+    } else if (second.error() != errc::timed_out) {
+        co_return;
+    }
+    end_all(ending::abort);
+}
+
+task<void> server::display(time_point start) {
+    status_line line(session_.err);
+    smooth_rate in;
+    smooth_rate out;
+    for (;;) {
+        const result<void> slept = co_await sleep_for(display_interval);
+        if (!slept) {
+            co_return;
+        }
+        const time_point now = loop::current().now();
+        const traffic figures = total();
+        in.update(figures.bytes_in, now);
+        out.update(figures.bytes_out, now);
+        line.show(fmt::format("{}  {} open  {} served  {} failed  in {}/s  out {}/s  total {}",
+                              human_clock(now - start), figures.active, figures.accepted,
+                              figures.failed, human_bytes(in.per_second()),
+                              human_bytes(out.per_second()),
+                              human_bytes(static_cast<double>(figures.bytes_in) +
+                                          static_cast<double>(figures.bytes_out)))
+                      .substr(0, line.width()));
+    }
+}
+
+/// The limit of all is shared out evenly.
+std::uint64_t server::limit_of(std::size_t index) const {
+    const std::uint64_t limit = options_.max_connections;
+    return limit / lanes_.size() + (index < limit % lanes_.size() ? 1 : 0);
+}
+
+traffic server::total() {
+    traffic sum;
+    for (lane& each : lanes_) {
+        sum += each.figures();
+    }
+    return sum;
+}
+
+void server::end_all(ending how) {
+    for (lane& each : lanes_) {
+        each.end(how);
+    }
+}
+
+void server::fail_all(const error& why) {
+    session_.complain(why);
+    failed_ = true;
+    end_all(ending::drain);
+}
+
+int server::summarize(duration took) {
+    const traffic figures = total();
+    std::size_t aborted = 0;
+    for (lane& each : lanes_) {
+        aborted += each.aborted();
+    }
+    if (options_.stats) {
+        session_.err.write(fmt::format("{} in {}: {} failed, {} ended early, in {}, out {}\n",
+                                       plural(figures.accepted, "connection"), human_duration(took),
+                                       figures.failed, aborted,
+                                       human_bytes(static_cast<double>(figures.bytes_in)),
+                                       human_bytes(static_cast<double>(figures.bytes_out))));
+    }
+    if (options_.json) {
+        json_writer json;
+        json.begin_object().member("connections", figures.accepted);
+        json.member("failed", figures.failed).member("ended_early", aborted);
+        json.member("bytes_in", figures.bytes_in).member("bytes_out", figures.bytes_out);
+        json.member("seconds", seconds(took)).end();
+        if (session_.print(json.take()) != exit_ok) {
+            return exit_failed;
+        }
+    }
+    if (interrupted_) {
+        return exit_interrupted;
+    }
+    if (failed_ || (options_.once && figures.failed != 0)) {
+        return exit_failed;
+    }
+    return aborted != 0 ? exit_partial : exit_ok;
+}
+
+} // namespace
+
+void declare_server_options(option_set& options, server_options& target) {
+    options.group("Serving");
+    options.flag("--once", target.once, "Serve one connection, then end.");
+    options.number("--max-connections", "N", target.max_connections,
+                   "Serve at most so many at a time; others wait at the system. Shared out evenly "
+                   "between loops.",
+                   "any number", 1);
+    options.duration("--drain-timeout", target.drain_timeout,
+                     "On SIGTERM or SIGINT nothing more is accepted, and open connections get so "
+                     "long to end by themselves. A second signal ends them at once.",
+                     "10s");
+    options.number("--loops", "N", target.loops,
+                   "Serve on so many threads, each with a listening socket of its own, between "
+                   "which the system shares out the connections (TCP only).",
+                   "1", 1, most_loops);
+    options.flag("-v,--verbose", target.verbose,
+                 "Write a line about each connection when it ends: who, bytes, time, and how each "
+                 "side ended.");
+    options.flag("--stats", target.stats,
+                 "Show the traffic while it runs, if standard error is a terminal, and its sum at "
+                 "the end.");
+    options.flag("--json", target.json, "Write the sum at the end to standard output, as JSON.");
+}
+
+int run_server(const session& session, const endpoint& at, const server_options& options,
+               const handler_factory& make_handler) {
+    if (options.loops > 1 && at.transport() != "tcp") {
+        return session.usage_error("--loops needs a TCP endpoint to listen on");
+    }
+    if (options.loops > 1 && options.once) {
+        return session.usage_error("--once and --loops exclude each other");
+    }
+    if (options.max_connections != 0 && options.max_connections < options.loops) {
+        return session.usage_error("--max-connections is less than --loops");
+    }
+    const std::unique_ptr<loop> own = session.make_loop();
+    if (own == nullptr) {
+        return exit_failed;
+    }
+    server server(session, options, make_handler);
+    return own->run(server.run(at));
+}
+
+} // namespace runnel::inline v0::program
