@@ -6,6 +6,7 @@
 
 #include "runnel/async/when.hpp"
 #include "runnel/flow/concat.hpp"
+#include "runnel/flow/duplex.hpp"
 #include "runnel/flow/function_flow.hpp"
 #include "runnel/flow/layer.hpp"
 #include "runnel/flow/limit.hpp"
@@ -108,10 +109,28 @@ const registration recorded(std::make_unique<wrapped_transport>("recorded", [](f
     return make_record(std::move(below), make_nowhere());
 }));
 const registration chained(std::make_unique<wrapped_transport>("concat", [](flow_ptr below) {
-    std::vector<flow_ptr> parts;
-    parts.push_back(std::move(below));
-    return make_concat(std::move(parts));
+    return make_concat(make_source(std::string()), std::move(below));
 }));
+
+/// Two pipes of which each end uses one way only.
+class duplex_transport final : public transport {
+public:
+    [[nodiscard]] std::string name() const override { return "duplex"; }
+    [[nodiscard]] std::vector<backend_kind> backends() const override {
+        return {backend_kind::virtual_time, backend_kind::epoll};
+    }
+    [[nodiscard]] traits properties() const override {
+        return {.buffering = capacity, .keeps = capacity, .delivers_before_reset = true};
+    }
+
+    task<result<std::pair<flow_ptr, flow_ptr>>> connect(scope& /*helpers*/) override {
+        auto there = make_pipe({.capacity = capacity});
+        auto back = make_pipe({.capacity = capacity});
+        co_return std::pair(make_duplex(std::move(back.first), std::move(there.first)),
+                            make_duplex(std::move(there.second), std::move(back.second)));
+    }
+};
+const registration duplex(std::make_unique<duplex_transport>());
 
 } // namespace
 } // namespace runnel::conformance
