@@ -39,8 +39,6 @@ std::string_view name(tcp_drop reason) noexcept {
         return "bad_cookie";
     case tcp_drop::closed:
         return "closed";
-    case tcp_drop::count_:
-        break;
     }
     return "unknown";
 }

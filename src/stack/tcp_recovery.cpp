@@ -130,7 +130,9 @@ void tcp_sender::leave_recovery(time_point now) noexcept {
     state_ = state::open;
     frto_ = frto::off;
     duplicate_acks_ = 0;
-    if (reorder_persist_ > 0 && --reorder_persist_ == 0) {
+    if (reorder_persist_ > 0) {
+        --reorder_persist_;
+    } else {
         reorder_multiplier_ = 1;
     }
 }

@@ -374,7 +374,7 @@ void tcp_script::check_counter(const std::string& counter, std::uint64_t want) {
         same(counter, found->second, want);
         return;
     }
-    for (int i = 0; i < static_cast<int>(tcp_drop::count_); ++i) {
+    for (std::size_t i = 0; i < tcp_drop_count; ++i) {
         if (name(static_cast<tcp_drop>(i)) == counter) {
             same(counter, counters.drops(static_cast<tcp_drop>(i)), want);
             return;

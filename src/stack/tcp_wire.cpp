@@ -295,7 +295,7 @@ std::size_t write_tcp(const tcp_header& header,
 }
 
 std::size_t tcp_header_size(const tcp_header& header) noexcept {
-    std::array<std::byte, max_tcp_header_size> scratch;
+    std::array<std::byte, max_tcp_header_size> scratch{};
     return write_tcp(header, scratch);
 }
 

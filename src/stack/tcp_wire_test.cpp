@@ -167,7 +167,7 @@ TEST(TcpWire, ChecksumsOverThePseudoHeaderAndAllPieces) {
 }
 
 TEST(TcpWire, NamesEveryReason) {
-    for (int i = 0; i < static_cast<int>(tcp_drop::count_); ++i) {
+    for (std::size_t i = 0; i < tcp_drop_count; ++i) {
         EXPECT_NE(name(static_cast<tcp_drop>(i)), "unknown");
     }
 }

@@ -44,8 +44,10 @@ enum class tcp_drop : std::uint8_t {
     bad_cookie,
     /// The connection is over.
     closed,
-    count_
 };
+
+/// How many reasons there are.
+inline constexpr std::size_t tcp_drop_count = static_cast<std::size_t>(tcp_drop::closed) + 1;
 
 /// A name for a reason, as in "outside_window".
 [[nodiscard]] std::string_view name(tcp_drop reason) noexcept;
@@ -78,7 +80,7 @@ struct tcp_counters {
     std::uint64_t cookies_sent = 0;
     std::uint64_t cookies_accepted = 0;
     std::uint64_t black_holes = 0;
-    std::array<std::uint64_t, static_cast<std::size_t>(tcp_drop::count_)> dropped{};
+    std::array<std::uint64_t, tcp_drop_count> dropped{};
 
     void drop(tcp_drop reason) noexcept { ++dropped[static_cast<std::size_t>(reason)]; }
     [[nodiscard]] std::uint64_t drops(tcp_drop reason) const noexcept {
