@@ -201,7 +201,8 @@ void tcp_receiver::after_read(std::size_t bytes, time_point now, duration round_
     measured_ += static_cast<std::uint32_t>(std::min<std::size_t>(bytes, 1U << 30U));
     if (now - measure_began_ >= round_trip) {
         const bool whole = now - measure_began_ < 2 * round_trip || round_trip == duration::zero();
-        const std::uint64_t wanted = std::uint64_t{2} * measured_ + 2U * segment_size_;
+        const std::uint64_t wanted =
+            std::uint64_t{2} * measured_ + std::uint64_t{2} * segment_size_;
         if (whole && wanted > limit_) {
             const std::uint32_t most = std::max(config_->max_receive_buffer, limit_);
             limit_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, most));
