@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmark suites share: programs on chosen cores, their CPU time and system calls, medians."""
+"""What the benchmark suites share: programs on chosen cores, CPU time, calls, medians."""
 
 import json
 import os
@@ -13,7 +13,8 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.path.join(os.environ.get("RUNNEL_BUILD", os.path.join(ROOT, "build", "release")), "bin")
+BUILD = os.environ.get("RUNNEL_BUILD", os.path.join(ROOT, "build", "release"))
+BIN = os.path.join(BUILD, "bin")
 SERVER_CORE = "0"
 LOAD_CORE = "1"
 
@@ -32,7 +33,7 @@ def have(program):
 
 
 class Server:
-    """A program on the server's core. `cpu` is its user and system time in seconds, after `stop`."""
+    """A program on the server's core; after `stop`, `cpu` is its CPU time in seconds."""
 
     def __init__(self, command, port_from_output=False, core=SERVER_CORE, traced=None):
         full = ["taskset", "-c", core] + list(command)
@@ -57,7 +58,8 @@ class Server:
             for child in children:
                 os.kill(int(child), signal.SIGTERM)
         else:
-            self.process.send_signal(signal.SIGTERM)
+            # Not by Popen, which would reap one that has ended by itself.
+            os.kill(self.process.pid, signal.SIGTERM)
         _, _, usage = os.wait4(self.process.pid, 0)
         self.process.returncode = 0
         if self.process.stdout:
@@ -119,8 +121,9 @@ def system_calls(trace_file):
 
 
 def interleaved(contestants, rounds, run):
-    """Runs `run(name)` for every contestant, round by round, so that a drift of the machine meets all
-    alike. Gives the median of every figure per contestant; one that fails is left out with a notice."""
+    """Runs `run(name)` for every contestant, round by round, so that a drift meets all alike.
+
+    Gives the median of every figure per contestant; one that fails is left out with a notice."""
     samples = {name: [] for name in contestants}
     for _ in range(rounds):
         for name in list(samples):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Relays between two sockets: bulk in one direction, and many short connections.
 
-Every run happens in a network namespace of its own, with the congestion control that all contestants
-share: no TIME_WAIT of the run before, no pacing by the system's default.
+Every run happens in a network namespace of its own, with the congestion control that all
+contestants share: no TIME_WAIT of the run before, no pacing by the system's default.
 """
 
 import json
@@ -39,7 +39,7 @@ backend sink
     server only 127.0.0.1:{sink}
 """
 
-NGINX = """load_module modules/ngx_stream_module.so;
+NGINX = """load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 worker_processes 1;
 master_process off;
 daemon off;

@@ -197,12 +197,12 @@ private:
 
 class TimerWheelAgainstAModel : public testing::TestWithParam<std::uint32_t> {
 protected:
-    std::uint64_t random(std::uint64_t below) { return generator() % below; }
+    std::uint64_t draw(std::uint64_t below) { return generator() % below; }
 
     /// Spans of every magnitude, and often the same one.
     duration random_span() {
-        const std::uint64_t bits = random(44);
-        const std::uint64_t span = random(2) == 0 ? std::uint64_t{1} << bits : random(1ULL << bits);
+        const std::uint64_t bits = draw(44);
+        const std::uint64_t span = draw(2) == 0 ? std::uint64_t{1} << bits : draw(1ULL << bits);
         return duration(static_cast<std::int64_t>(span));
     }
 
@@ -220,12 +220,12 @@ TEST_P(TimerWheelAgainstAModel, FiresTheSameInTheSameOrder) {
         timers.emplace_back(i, fired);
     }
     for (int step = 0; step < 4000; ++step) {
-        auto& chosen = timers[random(count)];
-        switch (random(4)) {
+        auto& chosen = timers[draw(count)];
+        switch (draw(4)) {
         case 0:
         case 1: {
             // Now and then in the past, which both treat as due.
-            const time_point deadline = random(16) == 0 ? now - 1ns : now + random_span();
+            const time_point deadline = draw(16) == 0 ? now - 1ns : now + random_span();
             wheel.arm(chosen, deadline);
             model.arm(chosen.number, deadline);
             break;
@@ -237,7 +237,7 @@ TEST_P(TimerWheelAgainstAModel, FiresTheSameInTheSameOrder) {
         default: {
             const time_point wakeup = wheel.next_wakeup();
             ASSERT_LE(wakeup, std::max(model.next(), now)) << "would sleep too long";
-            now = random(2) == 0 && wakeup != never ? std::max(now, wakeup) : now + random_span();
+            now = draw(2) == 0 && wakeup != never ? std::max(now, wakeup) : now + random_span();
             fired.clear();
             const std::vector<int> expected = model.advance(now);
             ASSERT_EQ(wheel.advance(now), !expected.empty());

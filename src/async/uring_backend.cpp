@@ -276,7 +276,8 @@ void uring_backend::complete(io_request& request, int outcome, std::uint32_t fla
         take_data(request, outcome, flags);
     }
     if (!try_again(request, outcome)) {
-        const bool only_asks = request.kind == io_kind::readable || request.kind == io_kind::writable;
+        const bool only_asks =
+            request.kind == io_kind::readable || request.kind == io_kind::writable;
         finish(request, only_asks ? std::min(outcome, 0) : outcome);
     }
 }

@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <stdexcept>
-#include <cstring>
 
 namespace runnel::inline v0 {
 namespace {

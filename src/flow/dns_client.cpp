@@ -35,7 +35,7 @@ dns_client::dns_client(dns_options options, const siphash_key& secret)
     : options_(std::move(options)), secret_(secret), cache_(options_.cache_bytes),
       servers_(options_.conf.servers.size()) {}
 
-std::uint64_t dns_client::random() noexcept {
+std::uint64_t dns_client::rng() noexcept {
     std::array<std::byte, 8> number{};
     store_be64(number.data(), ++drawn_);
     return siphash(secret_, number);
@@ -114,10 +114,10 @@ void dns_client::open_exchange(lookup_state& lookup, std::size_t server, bool ov
     exchange.lookup = lookup.serial;
     exchange.server = server;
     exchange.over_tcp = over_tcp;
-    exchange.query.id = static_cast<std::uint16_t>(random());
+    exchange.query.id = static_cast<std::uint16_t>(rng());
     exchange.query.question = {lookup.name, lookup.question.type};
     if (options_.randomise_case) {
-        exchange.query.question.name = lookup.name.with_case(random());
+        exchange.query.question.name = lookup.name.with_case(rng());
     }
     exchange.query.udp_size = servers_[server].knows_edns ? options_.udp_size : 0;
     lookup.exchanges.push_back(id);

@@ -174,7 +174,7 @@ private:
     void follow_alias(lookup_state& lookup, const dns_name& target, time_point now);
     void give_up(lookup_state& lookup);
     void finish(lookup_state& lookup, const result<dns_answer>& answer);
-    [[nodiscard]] std::uint64_t random() noexcept;
+    [[nodiscard]] std::uint64_t rng() noexcept;
 
     dns_options options_;
     siphash_key secret_;
