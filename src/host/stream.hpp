@@ -137,6 +137,7 @@ private:
     void deliver(buffer data) noexcept;
     void adapt_size(std::size_t got) noexcept;
     void input_failed(int number) noexcept;
+    void input_finished() noexcept;
     void input_ended(int how) noexcept;
     [[nodiscard]] std::optional<error> end_of_reading() const noexcept;
 
@@ -183,7 +184,8 @@ private:
     std::uint8_t patience_ = 0;
     bool open_ = true;
     bool fin_sent_ = false;
-    bool discarding_ = false; // shutdown(read)
+    bool sent_in_part_ = false; // once at least
+    bool discarding_ = false;   // shutdown(read)
     bool closing_ = false;
     bool cut_ = false;         // the close has discarded something
     bool input_waits_ = false; // during a close, with a full stash: there is more, data or the end

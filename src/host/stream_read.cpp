@@ -2,6 +2,7 @@
 #include "ancillary.hpp"
 #include "runnel/core/buffer_pool.hpp"
 #include "stream.hpp"
+#include "tcp_progress.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -138,7 +139,7 @@ void stream::received() noexcept {
         input_waits_ = true;
         patience_ = turns_for_a_reader;
     } else if (in_.result == 0) {
-        input_ended(ended);
+        input_finished();
     } else {
         adapt_size(static_cast<std::size_t>(in_.result));
         deliver(std::move(in_.data));
@@ -156,7 +157,7 @@ void stream::received_into() noexcept {
         if (result > 0 && !aborted_ && !discarding_) {
             stash_.push_back(buffer::copy_of(op.target().first(static_cast<std::size_t>(result))));
         } else if (result == 0) {
-            input_ended(ended);
+            input_finished();
         } else if (result < 0) {
             input_failed(-result);
         }
@@ -166,7 +167,7 @@ void stream::received_into() noexcept {
     } else {
         reader_ = &op;
         if (result == 0) {
-            input_ended(ended);
+            input_finished();
         } else {
             input_failed(-result);
         }
@@ -211,6 +212,16 @@ void stream::input_failed(int number) noexcept {
         return; // whoever still wants input asks again
     }
     input_ended(number);
+}
+
+/// A receive found the end. A send that the kernel went on with by itself, got some bytes across
+/// and then met an error has swallowed the error; what is left of it is the state of the
+/// connection.
+void stream::input_finished() noexcept {
+    const bool swallowed = kind_ == stream_kind::tcp && !fin_sent_ &&
+                           (writer_ != nullptr || sent_in_part_) &&
+                           tcp_progress::of(file_.fd()).gone;
+    input_ended(swallowed ? ECONNRESET : ended);
 }
 
 void stream::input_ended(int how) noexcept {

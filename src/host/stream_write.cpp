@@ -101,6 +101,7 @@ void stream::sent() noexcept {
         }
     }
     const bool all = writer_->remaining() == 0;
+    sent_in_part_ |= !all;
     if (aborted_) {
         end_writer(all && !writer_->nodelay() ? std::nullopt : std::optional<error>(errc::aborted));
     } else if (all && !(out_.cancelled && writer_->nodelay())) {
@@ -123,12 +124,12 @@ void stream::all_accepted() noexcept {
 }
 
 void stream::output_failed(int number) noexcept {
-    // EPIPE only says that an earlier error, told to a read, ended the connection; or that the peer
-    // is gone, and what it sent before can still be read.
     if (number == EPIPE && broken_ != 0) {
-        number = broken_;
+        number = broken_; // which was told to a read
     }
-    if (number != EPIPE && is_socket() && broken_ == 0) {
+    // EPIPE alone: a peer of a Unix socket is gone, and what it sent before can still be read. With
+    // TCP, a send that got some of its bytes across has swallowed the error that came then.
+    if (is_socket() && broken_ == 0 && (number != EPIPE || kind_ == stream_kind::tcp)) {
         broken_ = number;
     }
     write_end_ = number;
