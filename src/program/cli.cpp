@@ -2,6 +2,7 @@
 #include "cli.hpp"
 
 #include "help.hpp"
+#include "places.hpp"
 
 #include "runnel/flow/suggest.hpp"
 
@@ -188,6 +189,7 @@ command_line::command_line(std::vector<std::unique_ptr<command>> commands)
                       "runnel recv --listen tcp://:9000 copy.iso   # there\n"
                       "    runnel send image.iso tcp://there:9000      # here"},
                      {"See what this machine can do:", "runnel info"}};
+    page.topics = {endpoint_topic(), parameter_topic()};
     page.exits = {{exit_ok, "it worked"},
                   {exit_failed, "it failed; one line on standard error says why"},
                   {exit_usage, "the command line is wrong"},

@@ -91,7 +91,9 @@ std::string render_help(const command_page& page, const terminal& out) {
         help.entries(group);
     }
     for (const topic_page& topic : page.topics) {
-        write_topic(help, topic);
+        if (!topic.is_long) {
+            write_topic(help, topic);
+        }
     }
     if (!page.examples.empty()) {
         help.title("Examples");
@@ -107,6 +109,14 @@ std::string render_help(const command_page& page, const terminal& out) {
         }
     }
     return help.take();
+}
+
+std::string render_topics(const std::vector<topic_page>& topics, const terminal& out) {
+    help_writer help(out);
+    for (const topic_page& topic : topics) {
+        write_topic(help, topic);
+    }
+    return help.take().substr(1); // the empty line in front
 }
 
 } // namespace runnel::inline v0::program

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.hpp"
 #include "human.hpp"
+#include "places.hpp"
 #include "report.hpp"
 
 #include "runnel/async/io_uring_support.hpp"
@@ -87,9 +88,13 @@ void add_limits(report& facts) {
 }
 
 void add_schemes(report& facts) {
-    facts.section("endpoints", "Endpoints");
+    facts.section("endpoints", "Endpoints and their parameters");
     for (const scheme_info* scheme : all_schemes()) {
-        facts.text(scheme->name, scheme->name, scheme->example);
+        std::vector<std::string> names;
+        for (const parameter_info& each : parameters_of(scheme->name)) {
+            names.emplace_back(each.name);
+        }
+        facts.list(scheme->name, scheme->example, names);
     }
 }
 

@@ -33,7 +33,10 @@ public:
     help_command() : command("help", "show the help of a command") {}
 
     void declare(option_set& options) override {
-        options.describe("The same as the option --help of a command.");
+        options.describe("The same as the option --help of a command. 'runnel help endpoints' "
+                         "explains endpoints and all of their parameters.");
+        options.example("What can be written behind the question mark of an endpoint?",
+                        "runnel help endpoints");
         options.add({.names = {"COMMAND"},
                      .kind = value_kind::text,
                      .text = "The command, and the one below it: bench echo."},
@@ -51,6 +54,9 @@ public:
     }
 
     int run(const session& session) override {
+        if (words_ == std::vector<std::string>{"endpoints"}) {
+            return session.print(render_topics(session.program.topics, session.out));
+        }
         const command_page* page = &session.program;
         for (const std::string& word : words_) {
             const auto found = std::ranges::find(page->commands, word, &command_page::name);

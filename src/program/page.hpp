@@ -60,6 +60,8 @@ struct topic_page {
     std::string title;
     std::vector<std::string> paragraphs = {};
     std::vector<entry> entries = {};
+    /// Whether it is too much for --help, and stands in the manual and in its own help only.
+    bool is_long = false;
 };
 
 /// All there is to say about a command: help, the man page and the shell completions are made of

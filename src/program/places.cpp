@@ -2,59 +2,104 @@
 #include "places.hpp"
 
 #include "runnel/flow/pipe_transport.hpp"
-#include "runnel/flow/transport.hpp"
+#include "runnel/flow/scheme.hpp"
 #include "runnel/host/system_resolver.hpp"
 #include "runnel/host/transports.hpp"
 
-#include <string>
+#include <fmt/format.h>
+
+#include <map>
 
 namespace runnel::inline v0::program {
 namespace {
 
-/// What endpoints are opened with. One for each thread, because what it opens belongs to a loop.
-class places {
+class all_transports {
 public:
-    places() {
-        register_pipe_transport(registry_);
+    all_transports() {
         host::register_transports(registry_, names_);
+        register_pipe_transport(registry_);
     }
-
-    [[nodiscard]] const transport_registry& registry() const noexcept { return registry_; }
+    [[nodiscard]] const transport_registry& registry() const { return registry_; }
 
 private:
     host::system_resolver names_;
     transport_registry registry_;
 };
 
-const transport_registry& registry() {
-    static thread_local const places all;
-    return all.registry();
-}
-
-/// The same endpoint with `reuse-port`, so that every thread can listen at it.
-result<endpoint> shared_port(const endpoint& at) {
-    if (at.transport() != "tcp" || at.params().find("reuse-port") != nullptr) {
-        return at;
-    }
-    return endpoint::parse(at.to_string() + (at.params().empty() ? "?" : "&") + "reuse-port");
+/// What the schemes are, in a few words; one without is shown by its example alone.
+const std::map<std::string_view, std::string_view>& scheme_texts() {
+    static const std::map<std::string_view, std::string_view> texts{
+        {"tcp",
+         "TCP. To listen, the host may be missing (every address), and port 0 takes any free "
+         "one. Short: host:port."},
+        {"unix", "A Unix socket in the file system. Short: /path or ./path."},
+        {"unix-abstract", "A Unix socket with an abstract name."},
+        {"stdio", "Standard input and output. Short: -."},
+        {"exec", "The standard input and output of a shell command, run for each connection."},
+        {"file", "A file, for reading unless a parameter says otherwise."},
+        {"fd", "A descriptor that this program was started with; to listen, a listening socket, as "
+               "systemd passes it."},
+        {"pipe", "A pipe in memory, for use within one process."}};
+    return texts;
 }
 
 } // namespace
 
-const transport_registry& known_transports() {
-    return registry();
+const transport_registry& transports() {
+    static const all_transports all;
+    return all.registry();
 }
 
 task<result<flow_ptr>> open_flow(const endpoint& to) {
-    co_return co_await registry().connect(to);
+    return transports().connect(to);
 }
 
 task<result<listener_ptr>> open_listener(const endpoint& at, bool share) {
-    const auto place = share ? shared_port(at) : result<endpoint>(at);
-    if (!place) {
-        co_return fail(place.error());
+    if (!share || at.params().find("reuse-port") != nullptr) {
+        return transports().listen(at);
     }
-    co_return co_await registry().listen(*place);
+    const std::string text = at.to_string() + (at.params().empty() ? "?" : "&") + "reuse-port";
+    return transports().listen(*endpoint::parse(text));
+}
+
+std::vector<parameter_info> parameters_of(std::string_view scheme) {
+    const auto& known = transports().transports();
+    const auto transport = known.find(scheme);
+    if (transport != known.end()) {
+        return transport->second.parameters;
+    }
+    const auto& layers = transports().layers();
+    const auto layer = layers.find(scheme);
+    return layer != layers.end() ? layer->second.parameters : std::vector<parameter_info>();
+}
+
+topic_page endpoint_topic() {
+    topic_page topic;
+    topic.title = "Endpoints";
+    topic.paragraphs = {
+        "An endpoint is a scheme and a place, and parameters behind a question mark: "
+        "tcp://host:80?nodelay=no&keepalive=60s,10s,6. In paths, commands and values, %XX stands "
+        "for the byte with that hexadecimal number, as %3F for a question mark."};
+    for (const scheme_info* scheme : all_schemes()) {
+        const auto text = scheme_texts().find(scheme->name);
+        topic.entries.push_back(
+            {scheme->example, std::string(text == scheme_texts().end() ? "" : text->second)});
+    }
+    return topic;
+}
+
+topic_page parameter_topic() {
+    topic_page topic;
+    topic.title = "Endpoint parameters";
+    topic.is_long = true;
+    topic.paragraphs = {"Every endpoint that is connected to takes connect-timeout=5s."};
+    for (const scheme_info* scheme : all_schemes()) {
+        for (const parameter_info& each : parameters_of(scheme->name)) {
+            topic.entries.push_back({fmt::format("{}: {}", scheme->name, each.example),
+                                     fmt::format("{}.", each.meaning)});
+        }
+    }
+    return topic;
 }
 
 } // namespace runnel::inline v0::program

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "page.hpp"
+
 #include "runnel/async/task.hpp"
 #include "runnel/core/error.hpp"
 #include "runnel/flow/endpoint.hpp"
@@ -8,15 +10,27 @@
 #include "runnel/flow/listener.hpp"
 #include "runnel/flow/transport.hpp"
 
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The endpoints that the program knows.
 namespace runnel::inline v0::program {
 
-/// All transports of the program, for `info`.
-[[nodiscard]] const transport_registry& known_transports();
+/// All its transports. Made at the first call, which may come from any thread.
+[[nodiscard]] const transport_registry& transports();
 
 /// Opens a flow to an endpoint.
 [[nodiscard]] task<result<flow_ptr>> open_flow(const endpoint& to);
 
-/// Listens at an endpoint. `share`: several listeners take their part of the connections.
+/// Listens at an endpoint. `share`: several listeners take their part of the connections (TCP).
 [[nodiscard]] task<result<listener_ptr>> open_listener(const endpoint& at, bool share);
+
+/// The parameters that endpoints of a scheme take.
+[[nodiscard]] std::vector<parameter_info> parameters_of(std::string_view scheme);
+
+/// What there is to say about endpoints in general, and about the parameters of each kind.
+[[nodiscard]] topic_page endpoint_topic();
+[[nodiscard]] topic_page parameter_topic();
 
 } // namespace runnel::inline v0::program

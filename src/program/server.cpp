@@ -11,6 +11,7 @@
 #include "runnel/async/deadline.hpp"
 #include "runnel/async/signals.hpp"
 #include "runnel/async/sleep.hpp"
+#include "runnel/host/inherited.hpp"
 
 #include <fmt/format.h>
 
@@ -67,6 +68,7 @@ task<int> server::run(const endpoint& at) {
     const std::string place = (*listener)->local().to_string();
     const result<endpoint> bound = endpoint::parse(place + at.params().to_string());
     session_.complain("listening on " + place);
+    static_cast<void>(host::notify_manager("READY=1"));
     const time_point start = loop::current().now();
     const auto all = [&](scope& beside) -> task<void> {
         beside.spawn(watch(signals), "signals");
@@ -130,6 +132,7 @@ task<void> server::watch(signal_set& signals) {
         co_return;
     }
     end_all(ending::drain);
+    static_cast<void>(host::notify_manager("STOPPING=1"));
     if (session_.err.interactive()) {
         session_.complain(fmt::format("accepts no more; open connections have {} (again: none)",
                                       human_duration(options_.drain_timeout)));

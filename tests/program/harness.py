@@ -18,7 +18,7 @@ import unittest
 
 PROGRAM = ""
 # Long enough for a loaded machine and a sanitizer; nothing waits so long when all is well.
-PATIENCE = 60
+PATIENCE = int(os.environ.get("RUNNEL_TEST_PATIENCE", "60"))
 
 
 def main(*peers):
@@ -102,10 +102,10 @@ class Process:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
+        self._reader.join()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream:
                 stream.close()
-        self._reader.join()
 
 
 class TestCase(unittest.TestCase):
@@ -155,6 +155,21 @@ class TestCase(unittest.TestCase):
             client.connect("\0" + place if scheme == "unix-abstract" else place)
         self.addCleanup(client.close)
         return client
+
+    def free_port(self):
+        """A port of the loopback that nobody uses at the moment."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    def wait_for_port(self, port, process):
+        """Waits until somebody listens there, for peers that do not say so."""
+        with deadline(f"listening on port {port}") as left:
+            while left():
+                self.assertIsNone(process.process.poll(), process.text())
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        return
 
     def accept(self, server):
         client, _ = server.accept()
