@@ -42,6 +42,14 @@ TEST(AddressSelection, FollowsThePrecedenceOfThePolicyTable) {
     EXPECT_EQ(sorted({to("::ffff:192.0.2.1"), to("2001:db8::1")}), "2001:db8::1 ::ffff:192.0.2.1");
 }
 
+TEST(AddressSelection, PrefersTheSmallerScope) {
+    EXPECT_EQ(sorted({to("ff0e::1"), to("ff05::1"), to("ff02::1"), to("ff01::1")}),
+              "ff01::1 ff02::1 ff05::1 ff0e::1");
+    EXPECT_EQ(sorted({to("192.0.2.1"), to("10.0.0.1"), to("169.254.0.1"), to("127.0.0.1")}),
+              "169.254.0.1 127.0.0.1 192.0.2.1 10.0.0.1");
+    EXPECT_EQ(sorted({to("fec0::1", "2001:db8::2"), to("fec0::2", "fec0::3")}), "fec0::2 fec0::1");
+}
+
 TEST(AddressSelection, PutsUnreachableOnesLast) {
     destination unreachable = to("2001:db8::1");
     unreachable.unreachable = true;

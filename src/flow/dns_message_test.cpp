@@ -236,10 +236,16 @@ TEST(DnsMessage, NeedsNoQuestionToRefuse) {
 }
 
 TEST(DnsMessage, NamesTypesAndCodes) {
-    EXPECT_EQ(to_string(dns_type::aaaa), "AAAA");
-    EXPECT_EQ(to_string(dns_type{65}), "TYPE65");
-    EXPECT_EQ(to_string(dns_rcode::no_such_name), "NXDOMAIN");
-    EXPECT_EQ(to_string(dns_rcode{9}), "RCODE9");
+    std::string types;
+    for (const unsigned type : {1U, 2U, 5U, 6U, 12U, 16U, 28U, 33U, 41U, 65U}) {
+        types += to_string(static_cast<dns_type>(type)) + " ";
+    }
+    EXPECT_EQ(types, "A NS CNAME SOA PTR TXT AAAA SRV OPT TYPE65 ");
+    std::string codes;
+    for (const unsigned code : {0U, 1U, 2U, 3U, 4U, 5U, 16U, 9U}) {
+        codes += to_string(static_cast<dns_rcode>(code)) + " ";
+    }
+    EXPECT_EQ(codes, "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED BADVERS RCODE9 ");
 }
 
 } // namespace

@@ -157,6 +157,15 @@ TEST(DnsStub, DoesNotGoOnToAnotherNameWhenServersFail) {
         texts{"host.example.org A (10.0.0.1:53: no answer within 5s): no name server answered"});
 }
 
+TEST(DnsStub, SaysWhyNoServerCouldBeReached) {
+    Stub stub("nameserver 10.0.0.1\noptions attempts:1\n");
+    static_cast<void>(stub.query("host"));
+    stub.engine.failed(stub.driver.sent.back().exchange, error(errc::refused), at(0s));
+    stub.driver.take();
+    EXPECT_EQ(stub.driver.results(),
+              texts{"host A (10.0.0.1:53: connection refused): no name server could be reached"});
+}
+
 TEST(DnsStub, PassesOverCandidatesThatAreTooLong) {
     Stub stub("search example.org\n");
     const std::string label(60, 'a');
