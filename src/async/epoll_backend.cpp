@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends.hpp"
+#include "direct_io.hpp"
 #include "find_kind.hpp"
 #include "monotonic_clock.hpp"
 #include "no_sigpipe.hpp"
-#include "receive_buffer.hpp"
 #include "runnel/core/check.hpp"
 
 #include <algorithm>
@@ -11,11 +11,8 @@
 #include <cerrno>
 #include <utility>
 
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 namespace runnel::inline v0 {
@@ -47,20 +44,13 @@ private:
     int wait_for_events(time_point deadline, bool poll) noexcept;
     void dispatch(std::uint32_t events) noexcept;
     bool attempt(io_request& request) noexcept;
-    int perform(io_request& request) noexcept;
-    int receive(io_request& request) noexcept;
-    int receive_into(io_request& request) noexcept;
-    int send(io_request& request) noexcept;
-    int accept(int listener) noexcept;
-    int check_readiness(descriptor& file, short direction) noexcept;
-    void note_read(descriptor& file, ssize_t got, std::size_t room) noexcept;
+    static bool may_go_on(const io_request& request, int outcome) noexcept;
 
     int epoll_;
     int wake_event_;
     bool closing_ = false;
     bool has_pwait2_ = true;
-    /// A block for the next receive, left by one that found nothing or little.
-    buffer spare_;
+    direct_io direct_{statistics_.system_calls};
     /// The descriptor whose event is being handled; null once it is detached.
     descriptor* current_ = nullptr;
     /// Events not handled yet are those in [next_event_, event_count_).
@@ -68,40 +58,6 @@ private:
     int event_count_ = 0;
     std::array<epoll_event, events_at_once> events_{};
 };
-
-namespace {
-
-/// What a call is done with when it gave EAGAIN, in place of a result.
-constexpr int would_block = -EAGAIN;
-
-int result_of(ssize_t outcome) noexcept {
-    return outcome >= 0 ? static_cast<int>(outcome) : -errno;
-}
-
-/// Repeats a call that a signal interrupted.
-template <class F>
-ssize_t uninterrupted(std::uint64_t& calls, F call) noexcept {
-    ssize_t outcome = 0;
-    do {
-        ++calls;
-        outcome = call();
-    } while (outcome < 0 && errno == EINTR);
-    return outcome;
-}
-
-std::size_t total_size(const msghdr& message) noexcept {
-    std::size_t sum = 0;
-    for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
-        sum += message.msg_iov[i].iov_len;
-    }
-    return sum;
-}
-
-bool is_plain(const msghdr& message) noexcept {
-    return message.msg_iovlen == 1 && message.msg_name == nullptr && message.msg_control == nullptr;
-}
-
-} // namespace
 
 result<std::unique_ptr<io_backend>> make_epoll_backend() {
     const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
@@ -287,127 +243,24 @@ bool epoll_backend::attempt(io_request& request) noexcept {
     if (!ready) {
         return false;
     }
-    request.result = perform(request);
-    if (request.result == would_block) {
-        ready = false;
-        return false;
-    }
-    return true;
+    request.result = direct_.perform(request);
+    ready = request.result != -EAGAIN && may_go_on(request, request.result);
+    return request.result != -EAGAIN;
 }
 
-int epoll_backend::perform(io_request& request) noexcept {
-    switch (request.kind) {
-    case io_kind::receive:
-        return receive(request);
-    case io_kind::receive_into:
-        return receive_into(request);
-    case io_kind::send:
-        return send(request);
-    case io_kind::accept:
-        return accept(request.file->fd_);
-    case io_kind::readable:
-        return check_readiness(*request.file, POLLIN | POLLRDHUP);
-    case io_kind::writable:
-        return check_readiness(*request.file, POLLOUT);
+/// Whether the direction of a call that moved `outcome` bytes may have more to give or room to
+/// take. A TCP stream that moved less than it could has not; of others only a call that fails
+/// tells.
+bool epoll_backend::may_go_on(const io_request& request, int outcome) noexcept {
+    const descriptor& file = *request.file;
+    const bool moves = request.kind == io_kind::receive || request.kind == io_kind::receive_into ||
+                       request.kind == io_kind::send;
+    if (!moves || outcome <= 0 || file.kind_ != descriptor_kind::tcp || request.flags != 0 ||
+        (file.drains_late_ && request.kind != io_kind::send)) {
+        return true;
     }
-    return -EINVAL;
-}
-
-/// After a read of `got` bytes into `room`: a stream that gave less has no more.
-void epoll_backend::note_read(descriptor& file, ssize_t got, std::size_t room) noexcept {
-    if (file.kind_ == descriptor_kind::tcp && got > 0 && static_cast<std::size_t>(got) < room &&
-        !file.drains_late_) {
-        file.readable_ = false;
-    }
-}
-
-int epoll_backend::receive(io_request& request) noexcept {
-    descriptor& file = *request.file;
-    const std::uint32_t room = receive_size(request.size_hint);
-    buffer block = spare_.size() == room ? std::move(spare_) : buffer::allocate(room);
-    std::byte* target = block.writable().data();
-    const ssize_t got = uninterrupted(statistics_.system_calls, [&] {
-        return file.kind_ == descriptor_kind::other ? ::read(file.fd_, target, room)
-                                                    : ::recv(file.fd_, target, room, 0);
-    });
-    const int outcome = result_of(got);
-    const std::size_t size = got > 0 ? static_cast<std::size_t>(got) : 0;
-    if (size > 0 && !worth_copying(size, room)) {
-        block.truncate(size);
-        request.data = std::move(block);
-    } else {
-        if (size > 0) {
-            request.data = buffer::copy_of(block.span().first(size));
-        }
-        spare_ = std::move(block);
-    }
-    note_read(file, got, room);
-    return outcome;
-}
-
-int epoll_backend::receive_into(io_request& request) noexcept {
-    descriptor& file = *request.file;
-    msghdr& message = request.message;
-    if (file.kind_ == descriptor_kind::other) {
-        return result_of(uninterrupted(statistics_.system_calls, [&] {
-            return ::readv(file.fd_, message.msg_iov, static_cast<int>(message.msg_iovlen));
-        }));
-    }
-    const ssize_t got = uninterrupted(statistics_.system_calls, [&] {
-        return is_plain(message) && file.kind_ == descriptor_kind::tcp
-                   ? ::recv(file.fd_, message.msg_iov->iov_base, message.msg_iov->iov_len,
-                            request.flags)
-                   : ::recvmsg(file.fd_, &message, request.flags);
-    });
-    if (request.flags == 0) {
-        note_read(file, got, total_size(message));
-    }
-    return result_of(got);
-}
-
-int epoll_backend::send(io_request& request) noexcept {
-    descriptor& file = *request.file;
-    const msghdr& message = request.message;
-    if (file.kind_ == descriptor_kind::other) {
-        const auto count = static_cast<int>(message.msg_iovlen);
-        ssize_t sent = uninterrupted(statistics_.system_calls, [&] {
-            return ::pwritev2(file.fd_, message.msg_iov, count, -1, no_sigpipe_flag());
-        });
-        if (sent < 0 && errno == EOPNOTSUPP) { // such as an eventfd, whose writes take no flags
-            sent = uninterrupted(statistics_.system_calls,
-                                 [&] { return ::writev(file.fd_, message.msg_iov, count); });
-        }
-        return result_of(sent);
-    }
-    const int flags = request.flags | MSG_NOSIGNAL;
-    const ssize_t sent = uninterrupted(statistics_.system_calls, [&] {
-        return is_plain(message)
-                   ? ::send(file.fd_, message.msg_iov->iov_base, message.msg_iov->iov_len, flags)
-                   : ::sendmsg(file.fd_, &message, flags);
-    });
     constexpr std::size_t most_at_once = 0x7fff'f000; // MAX_RW_COUNT of the kernel
-    if (file.kind_ == descriptor_kind::tcp && sent >= 0 &&
-        static_cast<std::size_t>(sent) < std::min(total_size(message), most_at_once)) {
-        file.writable_ = false;
-    }
-    return result_of(sent);
-}
-
-int epoll_backend::accept(int listener) noexcept {
-    return result_of(uninterrupted(statistics_.system_calls, [&] {
-        return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    }));
-}
-
-/// 0 when the direction is ready, would_block when not.
-int epoll_backend::check_readiness(descriptor& file, short direction) noexcept {
-    pollfd query{file.fd_, direction, 0};
-    const ssize_t ready =
-        uninterrupted(statistics_.system_calls, [&] { return ::poll(&query, 1, 0); });
-    if (ready < 0) {
-        return -errno;
-    }
-    return ready > 0 ? 0 : would_block;
+    return static_cast<std::size_t>(outcome) == std::min(room_of(request), most_at_once);
 }
 
 } // namespace runnel::inline v0

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -169,7 +170,7 @@ TEST_P(IoBackend, ServesManyFilesThatAreReadyAtOnce) {
     std::vector<file_pair> pairs;
     std::vector<std::unique_ptr<call>> readers;
     const std::string message = pattern(4000);
-    for (int i = 0; i < 600; ++i) {
+    for (int i = 0; i < 400; ++i) {
         pairs.push_back(socket_pair());
     }
     for (int round = 0; round < 10; ++round) {
@@ -186,6 +187,34 @@ TEST_P(IoBackend, ServesManyFilesThatAreReadyAtOnce) {
             await(*reader);
             ASSERT_TRUE(reader->data.view() == message);
         }
+    }
+}
+
+TEST_P(IoBackend, LosesNoCompletionWhenThereAreVeryMany) {
+    constexpr int many = 6000; // more than io_uring's queue of completions holds
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < many + 100) {
+        GTEST_SKIP() << "needs " << many << " open files";
+    }
+    open_file event(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    std::vector<open_file> files;
+    std::vector<std::unique_ptr<call>> waiters;
+    for (int i = 0; i < many; ++i) {
+        files.emplace_back(::dup(event.fd()), descriptor_kind::other);
+        files.back().attach(*io);
+        waiters.push_back(std::make_unique<call>(files.back(), io_kind::readable));
+        ASSERT_FALSE(io->start(*waiters.back()));
+    }
+    settle();
+    const std::uint64_t one = 1;
+    ASSERT_EQ(::write(event.fd(), &one, sizeof one), 8);
+    for (auto& waiter : waiters) {
+        await(*waiter);
+        ASSERT_EQ(waiter->result, 0);
+        ASSERT_EQ(waiter->completions, 1);
     }
 }
 
@@ -216,12 +245,14 @@ TEST_P(IoBackend, WaitsUntilTheDeadlineAndNoShorter) {
 TEST_P(IoBackend, RunsOnAnotherThreadThanItWasMadeAndDestroyedOn) {
     file_pair files = socket_pair();
     call stranded(files.first, io_kind::receive);
+    file_pair busy = socket_pair();
     std::thread([&] {
         EXPECT_EQ(send(files.first, "hello"), 5);
         EXPECT_EQ(receive(files.second), "hello");
         EXPECT_FALSE(io->start(stranded));
-        settle();
+        make_busy(busy.first, busy.second);
     }).join();
+    busy.second.close();
     io.reset();
     EXPECT_EQ(stranded.result, -ECANCELED);
     EXPECT_EQ(stranded.completions, 1);

@@ -14,7 +14,7 @@ namespace {
 
 /// Blocks that stand ready at first, if they are not that large.
 constexpr std::size_t blocks_at_first = 64;
-constexpr std::size_t bytes_at_first = 512 * 1024;
+constexpr std::size_t bytes_at_first = 64 * 1024;
 
 } // namespace
 
@@ -46,7 +46,7 @@ int provided_buffers::open(uring& ring) noexcept {
 void provided_buffers::grow() {
     const std::size_t more =
         blocks_.empty()
-            ? std::min(blocks_at_first, std::max<std::size_t>(4, bytes_at_first / block_size_))
+            ? std::min(blocks_at_first, std::max<std::size_t>(1, bytes_at_first / block_size_))
             : blocks_.size();
     const std::size_t wanted = std::min<std::size_t>(blocks_.size() + more, most_);
     while (blocks_.size() < wanted) {

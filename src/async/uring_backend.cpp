@@ -133,6 +133,7 @@ int uring_backend::attach(descriptor& file) noexcept {
         file.kind_ = find_kind(file.fd_, statistics_.system_calls);
     }
     file.readable_ = false; // so that a first receive waits for data before it tries
+    file.writable_ = true;
     file.copies_anyway_ = false;
     file.drained_in_a_row_ = 0;
     link(file);
@@ -160,12 +161,16 @@ bool uring_backend::start(io_request& request) noexcept {
         return true;
     }
     if (reads(request.kind)) {
-        if (file.multishot_ != nullptr && serve(*file.multishot_, request)) {
+        if ((file.multishot_ != nullptr && serve(*file.multishot_, request)) ||
+            done_directly(request)) {
             return true;
         }
         slot = &request;
         begin_read(request);
     } else {
+        if (done_directly(request)) {
+            return true;
+        }
         slot = &request;
         submit(request);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "direct_io.hpp"
 #include "provided_buffers.hpp"
 #include "runnel/async/io.hpp"
 #include "runnel/async/io_uring_support.hpp"
@@ -9,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace runnel::inline v0 {
@@ -77,6 +79,7 @@ private:
     void finish_pending(bool only_parked) noexcept;
 
     // uring_submit.cpp: what each kind of request is for the kernel, and what it makes of it.
+    [[nodiscard]] bool done_directly(io_request& request) noexcept;
     void submit(io_request& request) noexcept;
     void submit_receive(io_request& request) noexcept;
     void submit_transfer(io_request& request) noexcept;
@@ -84,6 +87,7 @@ private:
     [[nodiscard]] bool uses_zero_copy(const io_request& request) const noexcept;
     void submit_poll(io_request& request) noexcept;
     void take_data(io_request& request, int outcome, std::uint32_t flags) noexcept;
+    static void note_receive(const io_request& request, int outcome, bool left_some) noexcept;
     [[nodiscard]] bool try_again(io_request& request, int outcome) noexcept;
     provided_buffers& buffers_for(std::uint32_t size_hint) noexcept;
 
@@ -106,8 +110,11 @@ private:
     int wake_event_ = -1;
     /// Submissions that the kernel has yet to answer for the last time.
     std::uint64_t in_flight_ = 0;
+    /// What the kernel still serves for descriptors that are gone.
+    std::vector<std::unique_ptr<multishot>> orphans_;
+    direct_io direct_{statistics_.system_calls};
     std::array<provided_buffers, 4> buffers_;
-    uring ring_; // after the buffers, which it must not outlive
+    uring ring_; // after the buffers, which must outlive it
 };
 
 } // namespace runnel::inline v0

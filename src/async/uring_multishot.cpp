@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "find_kind.hpp"
 #include "receive_buffer.hpp"
 #include "uring_backend.hpp"
 
@@ -36,6 +37,13 @@ int copy_out(buffer_queue& data, const msghdr& message) noexcept {
     return static_cast<int>(copied);
 }
 
+/// Whether a multishot always tells the end of the stream. On Unix sockets (Linux 6.18) it waits
+/// for ever when the end came together with the last data and it was polled first: that nothing is
+/// left, which it then knows, it takes for nothing to come. TCP counts its end as something left.
+bool tells_end(descriptor_kind kind) noexcept {
+    return kind == descriptor_kind::tcp;
+}
+
 } // namespace
 
 /// Whether a request that reads is to be served by a multishot.
@@ -51,7 +59,8 @@ bool uring_backend::wants_multishot(const io_request& request) const noexcept {
     const multishot* source = file.multishot_;
     return source != nullptr && source->armed
                ? !source->cancelling && size <= source->blocks->block_size()
-               : multishot_receive_ && file.drained_in_a_row_ >= small_messages;
+               : multishot_receive_ && tells_end(file.kind_) &&
+                     file.drained_in_a_row_ >= small_messages;
 }
 
 /// Begins a request of the reading direction for which nothing has arrived ahead.
@@ -91,6 +100,7 @@ void uring_backend::arm(multishot& source, const io_request& request) noexcept {
         entry.buf_group = source.blocks->group();
     }
     source.armed = true;
+    source.file->readable_ = false; // only the kernel reads from here on
 }
 
 void uring_backend::disarm(multishot& source) noexcept {
@@ -156,7 +166,7 @@ void uring_backend::discard(multishot& source, int outcome, std::uint32_t flags)
         source.blocks->give_back(static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT));
     }
     if (!source.armed) {
-        delete &source;
+        std::erase_if(orphans_, [&source](const auto& orphan) { return orphan.get() == &source; });
     }
 }
 
@@ -188,7 +198,7 @@ bool uring_backend::serve(multishot& source, io_request& request) noexcept {
 
 /// Takes away what a descriptor has beyond requests. Its file may be closed then.
 void uring_backend::release(descriptor& file) noexcept {
-    multishot* source = std::exchange(file.multishot_, nullptr);
+    std::unique_ptr<multishot> source(std::exchange(file.multishot_, nullptr));
     if (source == nullptr) {
         return;
     }
@@ -199,12 +209,14 @@ void uring_backend::release(descriptor& file) noexcept {
     source->accepted.clear();
     source->data.clear();
     source->file = nullptr;
-    if (!source->armed || life_ == life::closed) {
-        delete source;
-    } else if (life_ == life::open) {
+    if (!source->armed) {
+        return;
+    }
+    orphans_.push_back(std::move(source));
+    if (life_ == life::open && ring_.is_mine()) {
         // The kernel holds the file open until it has seen the cancellation, and the peer would not
         // see it closed. So it sees it now, not at the end of the turn.
-        disarm(*source);
+        disarm(*orphans_.back());
         enter(0, nullptr);
     }
 }

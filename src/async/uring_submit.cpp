@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "find_kind.hpp"
 #include "no_sigpipe.hpp"
 #include "receive_buffer.hpp"
 #include "runnel/core/check.hpp"
@@ -16,22 +17,8 @@ namespace {
 
 /// Below this, telling that the memory is free costs more than copying.
 constexpr std::size_t smallest_zero_copy = 16 * 1024;
-
-std::size_t total_size(const msghdr& message) noexcept {
-    std::size_t sum = 0;
-    for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
-        sum += message.msg_iov[i].iov_len;
-    }
-    return sum;
-}
-
-bool is_plain(const msghdr& message) noexcept {
-    return message.msg_iovlen == 1 && message.msg_name == nullptr && message.msg_control == nullptr;
-}
-
-bool is_stream(descriptor_kind kind) noexcept {
-    return kind == descriptor_kind::tcp || kind == descriptor_kind::stream;
-}
+/// From here on a send is better made by a call of its own than by a submission.
+constexpr std::size_t bulk_send = 16 * 1024;
 
 void address(io_uring_sqe& entry, const iovec& piece) noexcept {
     entry.addr = reinterpret_cast<std::uint64_t>(piece.iov_base);
@@ -40,6 +27,28 @@ void address(io_uring_sqe& entry, const iovec& piece) noexcept {
 }
 
 } // namespace
+
+/// Moves data at once, if a system call of its own is worth it. True if there is a result.
+bool uring_backend::done_directly(io_request& request) noexcept {
+    descriptor& file = *request.file;
+    const bool sends = request.kind == io_kind::send;
+    if (!is_stream_socket(file.kind_) || !(sends ? file.writable_ : file.readable_)) {
+        return false;
+    }
+    if (sends ? room_of(request) < bulk_send || uses_zero_copy(request)
+              : request.kind != io_kind::receive && request.kind != io_kind::receive_into) {
+        return false;
+    }
+    const int outcome = direct_.perform(request);
+    const bool all = outcome > 0 && static_cast<std::size_t>(outcome) == room_of(request);
+    if (sends) {
+        file.writable_ = all;
+    } else {
+        note_receive(request, outcome, all);
+    }
+    request.result = outcome;
+    return outcome != -EAGAIN;
+}
 
 void uring_backend::submit(io_request& request) noexcept {
     request.phase_ = phase::submitted;
@@ -112,12 +121,13 @@ void uring_backend::submit_transfer(io_request& request) noexcept {
         return;
     }
     entry.msg_flags |= MSG_NOSIGNAL;
-    if (is_stream(file.kind_)) {
+    if (is_stream_socket(file.kind_)) {
         entry.msg_flags |= MSG_WAITALL; // the kernel itself goes on with the rest
     }
+    entry.ioprio = file.writable_ ? 0 : IORING_RECVSEND_POLL_FIRST;
     if (zero_copy) {
         entry.opcode = plain ? IORING_OP_SEND_ZC : IORING_OP_SENDMSG_ZC;
-        entry.ioprio = IORING_SEND_ZC_REPORT_USAGE;
+        entry.ioprio |= IORING_SEND_ZC_REPORT_USAGE;
     } else {
         entry.opcode = plain ? IORING_OP_SEND : IORING_OP_SENDMSG;
     }
@@ -125,7 +135,7 @@ void uring_backend::submit_transfer(io_request& request) noexcept {
 
 bool uring_backend::uses_zero_copy(const io_request& request) const noexcept {
     return request.zero_copy && zero_copy_ && request.file->kind_ == descriptor_kind::tcp &&
-           !request.file->copies_anyway_ && total_size(request.message) >= smallest_zero_copy;
+           !request.file->copies_anyway_ && room_of(request) >= smallest_zero_copy;
 }
 
 /// A read or write of anything that is not a socket.
@@ -155,27 +165,32 @@ void uring_backend::submit_poll(io_request& request) noexcept {
     entry.poll32_events = reads(request.kind) ? POLLIN | POLLRDHUP : POLLOUT;
 }
 
-/// After a submission of a receive: takes its data over, and notes what it says about the next.
+/// After a submission that moved data: takes what was received, and notes what it says about the
+/// next.
 void uring_backend::take_data(io_request& request, int outcome, std::uint32_t flags) noexcept {
-    if (request.kind != io_kind::receive && request.kind != io_kind::receive_into) {
-        return;
-    }
-    descriptor& file = *request.file;
-    file.readable_ = (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
-    if (request.kind != io_kind::receive) {
-        return;
-    }
-    provided_buffers& blocks = buffers_for(request.size_hint);
-    if ((flags & IORING_CQE_F_BUFFER) != 0) {
-        const auto id = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
-        if (outcome > 0) {
-            request.data = blocks.take(id, static_cast<std::size_t>(outcome));
-        } else {
-            blocks.give_back(id);
+    if (request.kind == io_kind::send) {
+        request.file->writable_ = true;
+    } else if (request.kind == io_kind::receive) {
+        if ((flags & IORING_CQE_F_BUFFER) != 0) {
+            provided_buffers& blocks = buffers_for(request.size_hint);
+            const auto id = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+            if (outcome > 0) {
+                request.data = blocks.take(id, static_cast<std::size_t>(outcome));
+            } else {
+                blocks.give_back(id);
+            }
         }
+        note_receive(request, outcome, (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0);
+    } else if (request.kind == io_kind::receive_into) {
+        note_receive(request, outcome, (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0);
     }
-    const bool drained = outcome > 0 && !file.readable_ && is_stream(file.kind_) &&
-                         static_cast<std::uint32_t>(outcome) < blocks.block_size();
+}
+
+void uring_backend::note_receive(const io_request& request, int outcome, bool left_some) noexcept {
+    descriptor& file = *request.file;
+    file.readable_ = left_some;
+    const bool drained = request.kind == io_kind::receive && outcome > 0 && !left_some &&
+                         static_cast<std::size_t>(outcome) < room_of(request);
     file.drained_in_a_row_ =
         static_cast<std::uint8_t>(drained ? std::min(file.drained_in_a_row_ + 1, 255) : 0);
 }
