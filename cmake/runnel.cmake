@@ -54,8 +54,6 @@ string(REGEX REPLACE "/$" "" RUNNEL_SOURCE_FROM_BUILD ${RUNNEL_SOURCE_FROM_BUILD
 file(RELATIVE_PATH RUNNEL_BUILD_FROM_SOURCE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 add_library(runnel_build_flags INTERFACE)
 target_compile_options(runnel_build_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror
-    # GCC 12 sees uninitialised optionals where there are none.
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
     # Names of source files in messages and debug information do not depend on where the
     # repository lies: they read src/core/x.cpp, and ccache hits from another checkout. With its
     # base directory set, ccache has already made absolute names relative to the build directory.
