@@ -74,7 +74,7 @@ void loop::run_root(promise_base& promise, std::coroutine_handle<> frame) {
         turn();
     }
     guest_stop.request_stop();
-    while (!done()) {
+    while (guests_ != 0) {
         turn();
     }
     // What the last task left behind, such as files to close, is handed to the kernel.
@@ -84,8 +84,8 @@ void loop::run_root(promise_base& promise, std::coroutine_handle<> frame) {
 
 void loop::turn() {
     run_ready();
-    if (done()) {
-        return;
+    if (root_done_ && (guests_ == 0 || !guest_stop_->stop_requested())) {
+        return; // nothing is left, or the guests are to be stopped first
     }
     const bool poll = first_ready_ != nullptr || has_posted_.load(std::memory_order_acquire);
     const time_point wakeup = timers_.next_wakeup();

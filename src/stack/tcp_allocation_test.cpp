@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Once its queues have grown, a connection allocates nothing for a segment, an acknowledgment, or
 // the repair of a loss.
-#include "../flow/allocation_count.hpp"
+#include "allocation_count.hpp"
 #include "runnel/stack/tcp_connection.hpp"
 
 #include <gtest/gtest.h>

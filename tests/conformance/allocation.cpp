@@ -64,7 +64,7 @@ task<std::uint64_t> ask(flow& at, std::size_t size) {
     std::uint64_t before = 0;
     for (int round = 0; round < warm_up + measured; ++round) {
         if (round == warm_up) {
-            before = allocations();
+            before = allocation_count();
         }
         buffer_list request;
         request.push_back(buffer::allocate(size / 2));
@@ -76,7 +76,7 @@ task<std::uint64_t> ask(flow& at, std::size_t size) {
             break;
         }
     }
-    co_return allocations() - before;
+    co_return allocation_count() - before;
 }
 
 TEST_P(Allocation, IsNotNeededByReadsAndWritesInTheSteadyState) {

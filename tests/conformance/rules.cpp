@@ -175,7 +175,8 @@ TEST_P(Rules, AWaitingFlushEndsWhenItIsCancelled) {
     });
 }
 
-// A shutdown that is cancelled before its turn has not happened; done again, it happens.
+// A shutdown that is cancelled before its turn has not happened: writing goes on, and done again it
+// happens.
 TEST_P(Rules, AWaitingShutdownEndsWhenItIsCancelledAndMayBeRepeated) {
     run([](stage& s) -> task<void> {
         const std::size_t size = s.can.buffering + 100'000;
@@ -188,6 +189,9 @@ TEST_P(Rules, AWaitingShutdownEndsWhenItIsCancelledAndMayBeRepeated) {
         expect_error(co_await ending.ended(), errc::cancelled);
         EXPECT_EQ(co_await drain_some(*s.b, from_a, 0, size), (received{.bytes = size}));
         expect_success(co_await writing.ended());
+        auto more = s.start(s.a->write(from_a.cut(size, 10)));
+        EXPECT_EQ(co_await drain_some(*s.b, from_a, size, 10), (received{.bytes = 10}));
+        expect_success(co_await more.ended());
         expect_success(co_await s.a->shutdown(direction::write));
         co_await expect_write_end(*s.a, errc::closed);
         co_await expect_read_end(*s.b, errc::end);

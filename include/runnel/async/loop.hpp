@@ -127,7 +127,6 @@ private:
     loop(backend_kind kind, std::unique_ptr<io_backend> io, loop_options options);
 
     void run_root(promise_base& promise, std::coroutine_handle<> frame);
-    [[nodiscard]] bool done() const noexcept { return root_done_ && guests_ == 0; }
     void turn();
     void run_ready();
     void run_posted() noexcept;

@@ -18,7 +18,9 @@
 namespace runnel::inline v0 {
 
 /// Owns tasks that run beside each other: its children. Made by `with_scope`, which does not return
-/// before the last child is done, so children may refer to everything that outlives the call.
+/// before the last child is done, so children may refer to everything that outlives the call. They
+/// must not refer to what is local to the body, which ends before them, unless it ends with
+/// `co_await s.join()`.
 ///
 /// The first child, or the body, that fails stops all the others: a `result` without a value or an
 /// exception is a failure. A finished child's memory is given back at once, so a scope may live for
@@ -53,11 +55,26 @@ public:
     /// Children that are not done.
     [[nodiscard]] std::size_t size() const noexcept { return children_; }
 
+    /// Awaitable of `join`.
+    class join_awaiter {
+    public:
+        explicit join_awaiter(scope& joined) noexcept : scope_(joined) {}
+        [[nodiscard]] bool await_ready() const noexcept { return scope_.children_ == 0; }
+        void await_suspend(std::coroutine_handle<> body) const noexcept { scope_.joining_ = body; }
+        void await_resume() const noexcept {}
+
+    private:
+        scope& scope_;
+    };
+    /// Waits until there are no children. For the body, and for nobody else. Not refused to a
+    /// stopped scope: the children have been asked to stop, and are waited for.
+    [[nodiscard]] join_awaiter join() noexcept { return join_awaiter(*this); }
+
 protected:
     scope() noexcept = default;
     ~scope() = default;
 
-    /// Begins a scope on behalf of `parent`. The body counts as running until `body_done`.
+    /// Begins a scope on behalf of `parent`.
     void open(const promise_base& parent, std::coroutine_handle<> waiting) noexcept;
     /// Notes how the body or a child ended; the first failure stops the rest.
     template <class T>
@@ -75,11 +92,11 @@ protected:
     }
     /// The body ended. Whether children still run.
     [[nodiscard]] bool body_done() noexcept {
-        body_runs_ = false;
+        joining_ = waiting_;
         return children_ != 0;
     }
-    /// Continues whoever waits for the scope.
-    void resume() noexcept { waiting_.resume(); }
+    /// Continues the body that joins, or whoever waits for the scope.
+    void resume() noexcept { std::exchange(joining_, nullptr).resume(); }
     /// Throws the exception, if one was the first failure.
     void rethrow() const {
         if (exception_ != nullptr) {
@@ -107,7 +124,7 @@ private:
         self.note_end(child);
         std::coroutine_handle<promise<T>>::from_promise(child).destroy();
         --self.children_;
-        if (self.children_ == 0 && !self.body_runs_) {
+        if (self.children_ == 0 && self.joining_) {
             self.resume();
         }
     }
@@ -116,9 +133,9 @@ private:
 
     stop_source source_;
     const promise_base* parent_ = nullptr;
-    std::coroutine_handle<> waiting_;
+    std::coroutine_handle<> waiting_; // who awaits the scope
+    std::coroutine_handle<> joining_; // who waits for the last child: the body, or the same
     std::size_t children_ = 0;
-    bool body_runs_ = true;
     bool asked_to_stop_ = false;
     std::optional<error> failure_;
     std::exception_ptr exception_;

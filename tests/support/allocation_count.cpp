@@ -5,34 +5,9 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define RUNNEL_OWN_NEW 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define RUNNEL_OWN_NEW 0
-#endif
-#endif
-#ifndef RUNNEL_OWN_NEW
-#define RUNNEL_OWN_NEW 1
-#endif
-
-namespace runnel::conformance {
 namespace {
 
 thread_local std::uint64_t count = 0;
-
-} // namespace
-
-bool counts_allocations() noexcept {
-    return RUNNEL_OWN_NEW != 0;
-}
-
-std::uint64_t allocations() noexcept {
-    return count;
-}
-
-#if RUNNEL_OWN_NEW
-namespace {
 
 void* allocate(std::size_t size, std::size_t alignment) {
     ++count;
@@ -46,16 +21,25 @@ void* allocate(std::size_t size, std::size_t alignment) {
 }
 
 } // namespace
-#endif
 
-} // namespace runnel::conformance
+namespace runnel {
 
-#if RUNNEL_OWN_NEW
+bool counts_allocations() noexcept {
+    return true;
+}
+
+std::uint64_t allocation_count() noexcept {
+    return count;
+}
+
+} // namespace runnel
+
+// The forms for arrays call these.
 void* operator new(std::size_t size) {
-    return runnel::conformance::allocate(size, 1);
+    return allocate(size, 1);
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-    return runnel::conformance::allocate(size, static_cast<std::size_t>(alignment));
+    return allocate(size, static_cast<std::size_t>(alignment));
 }
 void operator delete(void* memory) noexcept {
     std::free(memory);
@@ -69,4 +53,3 @@ void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept {
 void operator delete(void* memory, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
     std::free(memory);
 }
-#endif
