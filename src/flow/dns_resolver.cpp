@@ -45,6 +45,13 @@ private:
         side_task talk;
     };
     using exchange_ptr = std::shared_ptr<exchange>;
+    /// Leaves the loop at the end of an exchange.
+    struct guest {
+        guest() noexcept = default;
+        guest(const guest&) = delete;
+        guest& operator=(const guest&) = delete;
+        ~guest() { loop::current().guest_ends(); }
+    };
 
     static time_point now() noexcept { return loop::current().now(); }
     void pump();
@@ -108,7 +115,9 @@ void dns_resolver::driver::open(dns_send request) {
     const dns_exchange_id id = request.exchange;
     auto with = std::make_shared<exchange>(std::move(request));
     exchanges_.emplace(id, with);
-    with->talk.start(converse(shared_from_this(), with), "dns exchange", nullptr, with);
+    // A loop that ends stops what is under way and waits until its sockets are closed.
+    stop_source& end_of_loop = loop::current().guest_begins();
+    with->talk.start(converse(shared_from_this(), with), "dns exchange", &end_of_loop, with);
 }
 
 void dns_resolver::driver::close(dns_exchange_id id) noexcept {
@@ -129,6 +138,7 @@ void dns_resolver::driver::stop() noexcept {
 /// From the first byte to the end of an exchange. The engine hears of an end that it did not ask
 /// for.
 task<void> dns_resolver::driver::converse(std::shared_ptr<driver> self, exchange_ptr with) {
+    const guest until_the_end;
     // Not within the engine's call that led here.
     co_await yield();
     if (with->closed) {

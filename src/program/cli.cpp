@@ -5,6 +5,7 @@
 #include "places.hpp"
 
 #include "runnel/flow/suggest.hpp"
+#include "runnel/host/dns.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -63,6 +64,19 @@ void declare_globals(option_set& options, global_options& globals) {
                                            "Colours in the output; auto: on a terminal, unless "
                                            "NO_COLOR is set.",
                                            "auto");
+    option_page lookup{.names = {"--resolver"}, .kind = value_kind::text, .value = "RESOLVER"};
+    lookup.text = "How names of hosts are looked up: system, as every program of this system does; "
+                  "dns, by asking its name servers directly; or by asking others, as in "
+                  "dns://1.1.1.1 or dns+tcp://[2001:db8::53]:5353, several between commas.";
+    lookup.fallback = "system";
+    options.add(std::move(lookup), [&globals](std::string_view given) -> result<void> {
+        auto made = host::make_resolver(given);
+        if (!made) {
+            return fail(made.error());
+        }
+        globals.names = std::move(*made);
+        return {};
+    });
 }
 
 /// The option of CLI11's own, on the page.
@@ -241,6 +255,9 @@ int run_program(std::span<const std::string> arguments) {
                           terminal(STDERR_FILENO, color)};
     switch (asked.what) {
     case request::kind::run:
+        if (line.globals().names != nullptr) {
+            look_names_up_by(line.globals().names);
+        }
         return asked.command->run(session);
     case request::kind::help:
         return session.print(render_help(*asked.page, session.out));

@@ -13,18 +13,37 @@
 namespace runnel::inline v0::program {
 namespace {
 
+/// Any resolver, as long as nothing waits for the one before.
+class chosen_resolver final : public resolver {
+public:
+    void choose(std::shared_ptr<resolver> names) noexcept { names_ = std::move(names); }
+
+    task<result<std::vector<ip_address>>> resolve(std::string name, ip_family family) override {
+        return names_->resolve(std::move(name), family);
+    }
+
+private:
+    std::shared_ptr<resolver> names_ = std::make_shared<host::system_resolver>();
+};
+
 class all_transports {
 public:
     all_transports() {
         host::register_transports(registry_, names_);
         register_pipe_transport(registry_);
     }
-    [[nodiscard]] const transport_registry& registry() const { return registry_; }
+    [[nodiscard]] const transport_registry& registry() const noexcept { return registry_; }
+    [[nodiscard]] chosen_resolver& names() noexcept { return names_; }
 
 private:
-    host::system_resolver names_;
+    chosen_resolver names_;
     transport_registry registry_;
 };
+
+all_transports& everything() {
+    static all_transports all;
+    return all;
+}
 
 /// What the schemes are, in a few words; one without is shown by its example alone.
 const std::map<std::string_view, std::string_view>& scheme_texts() {
@@ -46,8 +65,11 @@ const std::map<std::string_view, std::string_view>& scheme_texts() {
 } // namespace
 
 const transport_registry& transports() {
-    static const all_transports all;
-    return all.registry();
+    return everything().registry();
+}
+
+void look_names_up_by(std::shared_ptr<resolver> names) {
+    everything().names().choose(std::move(names));
 }
 
 task<result<flow_ptr>> open_flow(const endpoint& to) {

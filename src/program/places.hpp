@@ -8,8 +8,10 @@
 #include "runnel/flow/endpoint.hpp"
 #include "runnel/flow/flow.hpp"
 #include "runnel/flow/listener.hpp"
+#include "runnel/flow/resolver.hpp"
 #include "runnel/flow/transport.hpp"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +21,10 @@ namespace runnel::inline v0::program {
 
 /// All its transports. Made at the first call, which may come from any thread.
 [[nodiscard]] const transport_registry& transports();
+
+/// Has names of hosts looked up by this from now on, and not by the system's resolver. Before the
+/// first endpoint is opened.
+void look_names_up_by(std::shared_ptr<resolver> names);
 
 /// Opens a flow to an endpoint.
 [[nodiscard]] task<result<flow_ptr>> open_flow(const endpoint& to);

@@ -6,6 +6,7 @@
 
 #include "runnel/async/loop.hpp"
 #include "runnel/core/error.hpp"
+#include "runnel/flow/resolver.hpp"
 
 #include <memory>
 #include <string_view>
@@ -27,6 +28,8 @@ enum exit_status : int {
 struct global_options {
     backend_kind backend = backend_kind::automatic;
     color_mode color = color_mode::automatic;
+    /// Looks names of hosts up; null for the system's resolver.
+    std::shared_ptr<resolver> names = {};
 };
 
 /// What a command runs in.

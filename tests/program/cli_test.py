@@ -54,6 +54,12 @@ MISTAKES = [
         "runnel: bench echo: --server and --connect exclude each other "
         "(see 'runnel bench echo --help')",
     ),
+    (
+        ["relay", "-", "-", "--resolver", "1.1.1.1"],
+        2,
+        "runnel: relay: --resolver: resolver '1.1.1.1': expected system, dns, or a server as in "
+        "dns://192.0.2.1 or dns+tcp://[2001:db8::53]:53 (see 'runnel relay --help')",
+    ),
     (["help", "bench", "ecoh"], 2, None),
     (["completion", "tcsh"], 2, None),
     (["info", "--backend", "kqueue"], 2, None),

@@ -73,6 +73,28 @@ class Endpoints(harness.TestCase):
         _, place = self.serve("relay", "--listen", "tcp://127.0.0.1:0", target)
         self.assertEqual(self.ask(place), b"question")
 
+    def test_names_are_looked_up_at_the_servers_asked_for(self):
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(server.close)
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(harness.PATIENCE)
+        names = f"dns://127.0.0.1:{server.getsockname()[1]}"
+        target = self.echo("tcp://127.0.0.1:0").replace("127.0.0.1", "service.example")
+
+        def answer():
+            for _ in range(2):  # A and AAAA
+                query, client = server.recvfrom(4096)
+                end = query.index(b"\0", 12) + 5
+                is_v4 = query[end - 4 : end - 2] == b"\0\1"
+                head = query[:2] + b"\x81\x80\0\1" + bytes([0, is_v4]) + bytes(4)
+                record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1" if is_v4 else b""
+                server.sendto(head + query[12:end] + record, client)
+
+        answering = harness.Background(answer)
+        status, out, err = run("relay", "-", target, "--resolver", names, stdin=b"question")
+        answering.result()
+        self.assertEqual((status, out), (0, b"question"), err)
+
     def test_runs_a_program_for_each_connection(self):
         relay, place = self.serve("relay", "--listen", "tcp://127.0.0.1:0", "exec:rev; echo $$")
         first, second = self.ask(place, b"abc\n"), self.ask(place, b"xyz\n")
