@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::size_t largest_capacity = std::size_t{1} << 30;
 
+result<std::uint64_t> capacity_of(const endpoint& place) {
+    return place.params().bytes("capacity", pipe_options().capacity, 0, largest_capacity);
+}
+
 /// What the listener and those who connect share.
 struct meeting_point {
     bool listening = false;
@@ -74,8 +78,7 @@ void register_pipe_transport(transport_registry& registry) {
     const auto place = std::make_shared<meeting_point>();
     registry.add("pipe",
                  {.connect = [place](const endpoint& to) -> task<result<flow_ptr>> {
-                      const auto capacity = to.params().bytes("capacity", pipe_options().capacity,
-                                                              0, largest_capacity);
+                      const auto capacity = capacity_of(to);
                       if (!capacity) {
                           co_return fail(capacity.error());
                       }
@@ -93,7 +96,8 @@ void register_pipe_transport(transport_registry& registry) {
                       }
                       co_return std::make_unique<pipe_listener>(place);
                   },
-                  .parameters = {{"capacity", "capacity=64KiB", "bytes each direction holds"}}});
+                  .parameters = {{"capacity", "capacity=64KiB", "bytes each direction holds"}},
+                  .check = [](const endpoint& at) { return without_value(capacity_of(at)); }});
 }
 
 } // namespace runnel::inline v0

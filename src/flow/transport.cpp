@@ -14,6 +14,11 @@ namespace {
 constexpr parameter_info connect_timeout{"connect-timeout", "connect-timeout=5s",
                                          "how long connecting may take, name lookup included"};
 
+result<duration> connect_limit_of(const endpoint& place) {
+    return place.params().duration(connect_timeout.name, duration::max(),
+                                   std::chrono::milliseconds(1));
+}
+
 /// The listener below, whose flows go through a layer before they are given out.
 class layered_listener final : public listener {
 public:
@@ -80,26 +85,30 @@ result<void> transport_registry::check(const endpoint& place) const {
             return fail(cannot(place, scheme, "this program has no layer"));
         }
     }
-    if (!transports_.contains(place.transport())) {
+    const auto transport = transports_.find(place.transport());
+    if (transport == transports_.end()) {
         return fail(cannot(place, place.transport(), "this program has no transport"));
     }
     std::vector<std::string_view> known;
     for (const parameter_info& parameter : parameters_of(place)) {
         known.push_back(parameter.name);
     }
-    return place.params().check_known(known);
+    if (auto all_known = place.params().check_known(known); !all_known) {
+        return all_known;
+    }
+    if (auto limit = connect_limit_of(place); !limit) {
+        return fail(std::move(limit.error()));
+    }
+    const auto& its_own = transport->second.check;
+    return its_own ? its_own(place) : result<void>();
 }
 
 task<result<flow_ptr>> transport_registry::connect(endpoint to) const {
     if (auto fine = check(to); !fine) {
         co_return fail(std::move(fine.error()));
     }
-    const auto limit =
-        to.params().duration(connect_timeout.name, duration::max(), std::chrono::milliseconds(1));
-    if (!limit) {
-        co_return fail(limit.error());
-    }
-    const time_point deadline = saturating_add(loop::current().now(), *limit);
+    const duration limit = connect_limit_of(to).value_or(duration::max());
+    const time_point deadline = saturating_add(loop::current().now(), limit);
     auto opened = co_await with_deadline(deadline, connect_checked(to));
     if (!opened && opened.error() == errc::timed_out &&
         opened.error().text() == "deadline passed") {

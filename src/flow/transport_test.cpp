@@ -122,6 +122,20 @@ TEST_F(TransportTest, WhatCannotBeOpenedSaysWhy) {
     });
 }
 
+TEST_F(TransportTest, MistakesAreFoundWithoutOpeningAnything) {
+    EXPECT_TRUE(registry_.check(parse("pipe:?capacity=4KiB&connect-timeout=5s")));
+    EXPECT_TRUE(registry_.check(parse("count+pipe:?step=1")));
+    const auto text_of = [this](const char* place) {
+        const auto fine = registry_.check(parse(place));
+        return fine ? std::string() : std::string(fine.error().text());
+    };
+    EXPECT_EQ(text_of("tcp://h:1"), R"(endpoint "tcp://h:1": this program has no transport 'tcp')");
+    EXPECT_EQ(text_of("pipe:?step=1"),
+              R"(endpoint "pipe:?step=1": character 7: unknown parameter 'step')");
+    EXPECT_NE(text_of("pipe:?capacity=much").find("expected a size"), std::string::npos);
+    EXPECT_NE(text_of("pipe:?connect-timeout=5").find("needs a unit"), std::string::npos);
+}
+
 TEST_F(TransportTest, ConnectingStopsAtItsDeadlineAndNamesTheEndpoint) {
     registry_.add("pipe", {.connect = [](const endpoint&) -> task<result<flow_ptr>> {
                       const auto slept = co_await sleep_for(1h);

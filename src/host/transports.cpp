@@ -44,15 +44,18 @@ const std::vector<parameter_info>& tcp_parameters() {
     return all;
 }
 
-const std::vector<parameter_info>& unix_parameters() {
-    static const std::vector<parameter_info> all{
+/// Those of every Unix socket, and of those in the file system.
+std::vector<parameter_info> unix_parameters(bool has_file) {
+    std::vector<parameter_info> all{
         {"sndbuf", "sndbuf=1MiB", "bytes of the kernel's send buffer"},
         {"backlog", "backlog=4096", "connections that the kernel holds ready"},
         {"max-connections", "max-connections=100", "most connections at a time"},
-        {"mode", "mode=0660", "access rights of the socket's file"},
-        {"replace", "replace=no", "take the place of a socket nobody listens on"},
-        {"unlink", "unlink=no", "remove the socket's file at the end"},
     };
+    if (has_file) {
+        all.push_back({"mode", "mode=0660", "access rights of the socket's file"});
+        all.push_back({"replace", "replace=no", "take the place of a socket nobody listens on"});
+        all.push_back({"unlink", "unlink=no", "remove the socket's file at the end"});
+    }
     return all;
 }
 
@@ -162,25 +165,34 @@ task<result<flow_ptr>> connect_stdio(const endpoint& /*to*/) {
 } // namespace
 
 void register_transports(transport_registry& registry, resolver& names) {
-    registry.add("tcp", {.connect = [&names](const endpoint& to) { return connect_tcp(to, names); },
-                         .listen = [&names](const endpoint& at) { return listen_tcp(at, names); },
-                         .parameters = tcp_parameters()});
-    for (const char* scheme : {"unix", "unix-abstract"}) {
+    registry.add(
+        "tcp",
+        {.connect = [&names](const endpoint& to) { return connect_tcp(to, names); },
+         .listen = [&names](const endpoint& at) { return listen_tcp(at, names); },
+         .parameters = tcp_parameters(),
+         .check = [](const endpoint& place) { return without_value(tcp_options_of(place)); }});
+    for (const bool has_file : {true, false}) {
         registry.add(
-            scheme,
-            {.connect = connect_unix, .listen = listen_unix, .parameters = unix_parameters()});
+            has_file ? "unix" : "unix-abstract",
+            {.connect = connect_unix,
+             .listen = listen_unix,
+             .parameters = unix_parameters(has_file),
+             .check = [](const endpoint& place) { return without_value(unix_options_of(place)); }});
     }
     registry.add("stdio", {.connect = connect_stdio});
     registry.add("exec", {.connect = connect_command});
     registry.add("fd", {.connect = connect_descriptor, .listen = listen_descriptor});
-    registry.add("file",
-                 {.connect = connect_file,
-                  .parameters = {
-                      {"write", "write", "make the file, or empty it, and write"},
-                      {"append", "append", "write behind the end of the file"},
-                      {"create", "create", "make a file that must not exist yet, and write"},
-                      {"update", "update", "read and write from the beginning"},
-                  }});
+    registry.add(
+        "file",
+        {.connect = connect_file,
+         .parameters =
+             {
+                 {"write", "write", "make the file, or empty it, and write"},
+                 {"append", "append", "write behind the end of the file"},
+                 {"create", "create", "make a file that must not exist yet, and write"},
+                 {"update", "update", "read and write from the beginning"},
+             },
+         .check = [](const endpoint& place) { return without_value(file_options_of(place)); }});
 }
 
 } // namespace runnel::inline v0::host

@@ -3,6 +3,7 @@
 
 #include "runnel/flow/suggest.hpp"
 
+#include "places.hpp"
 #include "terminal.hpp"
 
 #include <fmt/format.h>
@@ -52,6 +53,16 @@ option_page option_set::page_of(std::string_view names, value_kind kind, std::st
     option.fallback = std::move(fallback);
     option.required = option.is_operand();
     return option;
+}
+
+result<endpoint> option_set::read_endpoint(std::string_view given) {
+    auto place = endpoint::parse(given);
+    if (place) {
+        if (const auto fine = transports().check(*place); !fine) {
+            return fail(fine.error());
+        }
+    }
+    return place;
 }
 
 result<std::uint64_t> option_set::in_range(result<std::uint64_t> given, std::uint64_t least,

@@ -81,9 +81,7 @@ public:
     template <class Target>
     void endpoint(std::string_view names, std::string value, Target& target, std::string text) {
         add(page_of(names, value_kind::endpoint, std::move(value), std::move(text), {}),
-            [&target](std::string_view given) {
-                return take(target, runnel::endpoint::parse(given));
-            });
+            [&target](std::string_view given) { return take(target, read_endpoint(given)); });
     }
 
     /// One of several words, each with the value it stands for.
@@ -126,6 +124,8 @@ protected:
 private:
     static option_page page_of(std::string_view names, value_kind kind, std::string value,
                                std::string text, std::string fallback);
+    /// An endpoint that some transport of ours takes, with its parameters.
+    static result<runnel::endpoint> read_endpoint(std::string_view given);
     static result<std::uint64_t> in_range(result<std::uint64_t> given, std::uint64_t least,
                                           std::uint64_t most);
     static result<std::size_t> choose(const std::vector<std::string>& choices,

@@ -121,10 +121,24 @@ class Mistakes(harness.TestCase):
             line = f"listen tcp://127.0.0.1:{port}: address already in use\n"
             self.assertEqual((status, err), (1, f"runnel: echo: {line}"))
 
-    def test_unknown_parameters_are_explained(self):
-        status, _, err = run("relay", "-", "tcp://127.0.0.1:1?nodelya")
-        self.assertEqual(status, 1)
-        self.assertIn("did you mean 'nodelay'", err)
+    def test_wrong_parameters_are_explained_before_anything_is_opened(self):
+        for place, part in (
+            ("tcp://127.0.0.1:1?nodelya", "character 19: unknown parameter 'nodelya'; did you mean"),
+            ("tcp://127.0.0.1:1?keepalive=60", "needs a unit"),
+            ("tcp://127.0.0.1:1?tos=256", "0 to 255"),
+            ("tcp://127.0.0.1:1?bind=here", "address"),
+            ("unix:/x?mode=9", "octal"),
+            ("unix-abstract:x?mode=0600", "unknown parameter 'mode'"),
+            ("file:/x?write&append", "only one of"),
+            ("pipe:?capacity=much", "size"),
+            ("exec:true?x", "unknown parameter 'x'"),
+            ("stdio:?connect-timeout=never", "connect-timeout"),
+        ):
+            with self.subTest(endpoint=place):
+                status, _, err = run("relay", "--listen", "tcp://127.0.0.1:0", place)
+                self.assertEqual((status, err.count("\n")), (2, 1), err)
+                self.assertTrue(err.startswith("runnel: relay: B: endpoint "), err)
+                self.assertIn(part, err)
 
     def test_files_that_may_not_be_read_are_named(self):
         if os.geteuid() == 0:

@@ -2,8 +2,10 @@
 """What README.md and docs/ say about the program and the library is true."""
 
 import glob
+import json
 import os
 import re
+import shlex
 import subprocess
 
 import harness
@@ -75,6 +77,38 @@ class Docs(harness.TestCase):
             prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", text_of(page)))
             for link in re.findall(r"\]\(([^)#:]+)\)", prose):
                 self.assertTrue(os.path.exists(os.path.join(folder, link)), f"{page}: {link}")
+
+    def test_what_the_program_answers_is_what_it_answers(self):
+        """Blocks of a console: what is typed behind a dollar sign, and what comes back."""
+        seen = 0
+        for page in PAGES:
+            for language, block in FENCE.findall(text_of(page)):
+                if language != "console":
+                    continue
+                for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                    typed, answer = part.split("\n", 1)
+                    with self.subTest(page=page, typed=typed):
+                        words = shlex.split(typed)
+                        self.assertEqual(words[0], "runnel")
+                        _, out, err = run(*words[1:])
+                        self.assertEqual(out.decode() + err, answer)
+                        seen += 1
+        self.assertGreater(seen, 5)
+
+    def test_every_endpoint_and_its_parameters_are_explained(self):
+        schemes = json.loads(run("info", "--json")[1])["endpoints"]
+        sections = re.split(r"^## `(.*)`$", text_of("docs/endpoints.md"), flags=re.MULTILINE)
+        explained = dict(zip(sections[1::2], sections[2::2]))
+        self.assertEqual(set(explained), set(schemes))
+        examples = run("help", "endpoints")[1].decode()
+        for scheme, names in schemes.items():
+            with self.subTest(scheme=scheme):
+                part = re.split(r"^## ", explained[scheme], flags=re.MULTILINE)[0]
+                rows = re.findall(r"^\| `(.*?)` \| .* \|$", part, re.MULTILINE)
+                self.assertEqual([row.split("=")[0] for row in rows], names)
+                for row in rows:
+                    self.assertRegex(examples, rf"\b{scheme}: {re.escape(row)}\s")
+                self.assertIn(f"(#{scheme})", sections[0], "it is in the overview")
 
     def test_the_manual_page_is_good_groff(self):
         if harness.find_program("groff") is None:

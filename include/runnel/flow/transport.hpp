@@ -22,11 +22,20 @@ struct parameter_info {
     std::string_view meaning; ///< one line for people
 };
 
+/// Whether something succeeded, for a `transport::check` that does not need what it gave.
+template <class T>
+[[nodiscard]] result<void> without_value(const result<T>& given) {
+    return given ? result<void>() : fail(given.error());
+}
+
 /// How endpoints of one scheme become flows. What a transport cannot do stays empty.
 struct transport {
     std::function<task<result<flow_ptr>>(const endpoint& to)> connect = {};
     std::function<task<result<listener_ptr>>(const endpoint& at)> listen = {};
     std::vector<parameter_info> parameters = {};
+    /// Whether the values of the parameters make sense, without opening anything; empty where
+    /// `connect` and `listen` alone find out.
+    std::function<result<void>(const endpoint& place)> check = {};
 };
 
 /// How a layer in front of a transport, as in `tls+tcp:`, makes a flow over the flow below it.
@@ -57,6 +66,11 @@ public:
     /// them all when `accept` gives them; one that fails to is dropped and not reported.
     [[nodiscard]] task<result<listener_ptr>> listen(endpoint at) const;
 
+    /// Finds the mistakes that can be found without opening anything: a scheme that was not added,
+    /// and parameters that it does not take or that have senseless values. `connect` and `listen`
+    /// do the same first.
+    [[nodiscard]] result<void> check(const endpoint& place) const;
+
     /// The parameters that an endpoint of these schemes takes, outermost first.
     [[nodiscard]] std::vector<parameter_info> parameters_of(const endpoint& place) const;
     [[nodiscard]] const std::map<std::string, transport, std::less<>>& transports() const noexcept {
@@ -68,7 +82,6 @@ public:
     }
 
 private:
-    [[nodiscard]] result<void> check(const endpoint& place) const;
     [[nodiscard]] task<result<flow_ptr>> connect_checked(endpoint to) const;
     [[nodiscard]] task<result<listener_ptr>> listen_checked(endpoint at) const;
 
