@@ -9,16 +9,6 @@
 
 namespace runnel::inline v0::stack {
 
-namespace {
-
-// What the options of every segment take, when both sides use timestamps (RFC 7323 appendix A).
-constexpr std::uint16_t timestamps_size = 12;
-// A peer that claims to take less is not obeyed: its segments would be mostly headers, which is an
-// attack on the sender (CVE-2019-11479). No link carries less.
-constexpr std::uint16_t least_segment_size = 48;
-
-} // namespace
-
 std::string_view name(tcp_state state) noexcept {
     constexpr std::array<std::string_view, 10> names{
         "CLOSED",     "SYN-SENT",   "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1",
@@ -31,10 +21,17 @@ tcp_connection::tcp_connection(tcp_environment& environment, std::uint16_t local
                                std::uint32_t timestamp_offset) noexcept
     : environment_(&environment), sender_(environment.config, environment.counters),
       receiver_(environment.config, environment.counters), keepalive_(environment.config.keepalive),
-      user_timeout_(environment.config.user_timeout), local_port_(local_port),
+      user_timeout_(environment.config.user_timeout),
+      max_segment_size_(environment.config.max_segment_size), local_port_(local_port),
       remote_port_(remote_port) {
     terms_.local_first = first;
     terms_.timestamp_offset = timestamp_offset;
+}
+
+void tcp_connection::set_way(std::uint16_t max_segment_size, std::uint32_t max_send_size) noexcept {
+    const tcp_config& config = environment_->config;
+    max_segment_size_ = std::min(config.max_segment_size, max_segment_size);
+    sender_.set_max_send_size(std::min(config.max_send_size, max_send_size));
 }
 
 void tcp_connection::open(time_point now) {
@@ -65,7 +62,7 @@ void tcp_connection::establish(const tcp_handshake& terms, time_point now) {
     const tcp_config& config = environment_->config;
     scaling_ = config.window_scaling && terms.peer_scale.has_value();
     std::uint16_t size =
-        std::max(std::min(config.max_segment_size, terms.peer_segment_size), least_segment_size);
+        std::max(std::min(max_segment_size_, terms.peer_segment_size), least_segment_size);
     if (terms.timestamps) {
         size = static_cast<std::uint16_t>(size - timestamps_size);
     }

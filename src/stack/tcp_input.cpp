@@ -392,9 +392,17 @@ void tcp_connection::on_icmp_unreachable(sequence quoted, time_point /*now*/) {
     }
 }
 
+void tcp_connection::on_address_removed() noexcept {
+    if (state_ != tcp_state::closed && state_ != tcp_state::time_wait) {
+        fail(errc::unreachable);
+    }
+}
+
 void tcp_connection::on_icmp_too_big(sequence quoted, std::uint16_t segment_size, time_point now) {
     if (synchronized() && quoted >= sender_.una() && quoted < sender_.next()) {
-        sender_.on_path_mtu(segment_size, now);
+        const std::uint16_t options = terms_.timestamps ? timestamps_size : std::uint16_t{0};
+        segment_size = std::max(segment_size, least_segment_size);
+        sender_.on_path_mtu(static_cast<std::uint16_t>(segment_size - options), now);
     }
 }
 

@@ -15,4 +15,12 @@ tcp_key::tcp_key(const ip_endpoint& here, const ip_endpoint& there) noexcept
     : local(bytes_of(here.address())), remote(bytes_of(there.address())), local_port(here.port()),
       remote_port(there.port()) {}
 
+ip_endpoint tcp_key::here() const noexcept {
+    return {ip_address(ipv6_address(local)).unmapped(), local_port};
+}
+
+ip_endpoint tcp_key::there() const noexcept {
+    return {ip_address(ipv6_address(remote)).unmapped(), remote_port};
+}
+
 } // namespace runnel::inline v0::stack

@@ -19,10 +19,6 @@ std::uint16_t tcp_connection::offered_in_syn() const noexcept {
     return static_cast<std::uint16_t>(std::min(environment_->config.receive_buffer, 0xffffU));
 }
 
-std::uint16_t tcp_connection::offered_segment_size() const noexcept {
-    return environment_->config.max_segment_size;
-}
-
 bool tcp_connection::transmit(tcp_segment& out, time_point now) {
     out.header = {};
     out.payload.clear();
@@ -82,7 +78,7 @@ bool tcp_connection::transmit_syn(tcp_segment& out, time_point now) {
     }
     out.header.window = terms_.offered_window = offered_in_syn();
     // Every SYN carries all options, also one sent again; an answer only what was asked for.
-    out.header.syn.max_segment_size = offered_segment_size();
+    out.header.syn.max_segment_size = max_segment_size_;
     if (config.window_scaling && (!answering || terms_.peer_scale)) {
         out.header.syn.window_scale =
             tcp_receiver::scale_for(std::max(config.max_receive_buffer, config.receive_buffer));

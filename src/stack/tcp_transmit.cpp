@@ -35,7 +35,7 @@ std::uint32_t tcp_sender::burst_limit() const noexcept {
         const auto quantum = static_cast<double>(rate) * pacing_quantum;
         limit = std::min(limit, static_cast<std::uint32_t>(std::min(quantum, 65'536.0)));
     }
-    limit = std::min(limit, config_->max_send_size);
+    limit = std::min(limit, max_send_size_);
     return std::max(limit - limit % segment_size_, segment_size_);
 }
 

@@ -119,6 +119,10 @@ public:
     tcp_connection(const tcp_connection&) = delete;
     tcp_connection& operator=(const tcp_connection&) = delete;
 
+    /// What the way to the peer carries: payload bytes of a segment without options, also offered
+    /// to the peer, and of a super-segment. Before it opens; else the configuration's limits count.
+    void set_way(std::uint16_t max_segment_size, std::uint32_t max_send_size) noexcept;
+
     // ---- opening: one of these, once
 
     /// Sends a SYN.
@@ -138,9 +142,12 @@ public:
     [[nodiscard]] time_point deadline() const noexcept;
     void on_timer(time_point now);
     /// An ICMP error that quoted a segment of ours; ignored unless the quoted place is in flight
-    /// (RFC 5927 4). A hard error ends only a connection that is not open yet; a size is believed.
+    /// (RFC 5927 4). A hard error ends only a connection that is not open yet. `segment_size`: what
+    /// now fits, options not taken off; it is believed.
     void on_icmp_unreachable(sequence quoted, time_point now);
     void on_icmp_too_big(sequence quoted, std::uint16_t segment_size, time_point now);
+    /// Our address is gone: the connection ends as `unreachable`.
+    void on_address_removed() noexcept;
 
     // ---- program
 
@@ -185,6 +192,12 @@ public:
     [[nodiscard]] time_wait_entry time_wait() const noexcept;
 
 private:
+    // What the options of every segment take, when both sides use timestamps (RFC 7323 appendix A).
+    static constexpr std::uint16_t timestamps_size = 12;
+    // A peer that claims to take less is not obeyed: its segments would be mostly headers, which is
+    // an attack on the sender (CVE-2019-11479). No link carries less.
+    static constexpr std::uint16_t least_segment_size = 48;
+
     enum class ack_verdict : std::uint8_t { process, ignore };
 
     // tcp_connection.cpp
@@ -219,7 +232,6 @@ private:
     bool transmit_ack(tcp_segment& out, time_point now);
     void finish_header(tcp_segment& out, time_point now);
     [[nodiscard]] std::uint16_t offered_in_syn() const noexcept;
-    [[nodiscard]] std::uint16_t offered_segment_size() const noexcept;
     void on_handshake_timer(time_point now);
     void on_idle_timer(time_point now);
 
@@ -239,6 +251,7 @@ private:
     std::uint32_t unanswered_probes_ = 0;
     sequence reset_number_;
     sequence reset_ack_;
+    std::uint16_t max_segment_size_;
     std::uint16_t local_port_;
     std::uint16_t remote_port_;
     std::uint8_t handshake_tries_ = 0;

@@ -21,6 +21,9 @@ struct tcp_key {
     tcp_key() noexcept = default;
     tcp_key(const ip_endpoint& here, const ip_endpoint& there) noexcept;
 
+    [[nodiscard]] ip_endpoint here() const noexcept;
+    [[nodiscard]] ip_endpoint there() const noexcept;
+
     /// Keyed, because strangers choose what is in it.
     [[nodiscard]] std::uint64_t hash(const siphash_key& secret) const noexcept {
         return siphash(secret, std::as_bytes(std::span(this, 1)));

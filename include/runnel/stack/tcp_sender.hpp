@@ -41,8 +41,11 @@ struct sender_progress {
 class tcp_sender {
 public:
     tcp_sender(const tcp_config& config, tcp_counters& counters) noexcept
-        : config_(&config), counters_(&counters), rtt_(config.retransmission) {}
+        : config_(&config), counters_(&counters), rtt_(config.retransmission),
+          max_send_size_(config.max_send_size) {}
 
+    /// The most payload bytes of one super-segment.
+    void set_max_send_size(std::uint32_t bytes) noexcept { max_send_size_ = bytes; }
     /// The handshake is done; `window` is the peer's, already scaled.
     void start(const sender_terms& terms, std::uint32_t window, time_point now);
 
@@ -181,6 +184,7 @@ private:
     std::uint32_t window_ = 0;
     std::uint32_t largest_window_ = 0;
     std::uint32_t segment_size_ = 0;
+    std::uint32_t max_send_size_;
     // Places in the data, counted from the first byte ever written, modulo 2^32.
     std::uint32_t data_una_ = 0;
     std::uint32_t data_sent_ = 0;
