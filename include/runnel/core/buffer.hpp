@@ -116,6 +116,17 @@ public:
     /// `size <= this->size()`.
     [[nodiscard]] buffer take_front(std::size_t size) noexcept;
 
+    /// Takes the bytes of `next` in behind its own if that is where they lie in the same memory, so
+    /// that two slices become one again. True if so, and `next` is empty then.
+    [[nodiscard]] bool join(buffer& next) noexcept {
+        if (block_ == nullptr || next.block_ != block_ || data_ + size_ != next.data_) {
+            return false;
+        }
+        size_ += next.size_;
+        next.reset();
+        return true;
+    }
+
     /// Drops `count` bytes at the front or at the back. Requires `count <= size()`.
     void remove_prefix(std::size_t count) noexcept {
         data_ += count;
