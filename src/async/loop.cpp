@@ -2,6 +2,7 @@
 #include "runnel/async/loop.hpp"
 
 #include "backends.hpp"
+#include "runnel/async/backend_wrapper.hpp"
 #include "runnel/async/io.hpp"
 #include "runnel/async/operation.hpp"
 #include "runnel/core/check.hpp"
@@ -43,6 +44,7 @@ result<std::unique_ptr<loop>> loop::create(loop_options options) {
         }
         io = std::move(*made);
     }
+    io = backend_wrapper::apply(std::move(io));
     return std::unique_ptr<loop>(new loop(kind, std::move(io), options));
 }
 

@@ -44,6 +44,14 @@ bool tells_end(descriptor_kind kind) noexcept {
     return kind == descriptor_kind::tcp;
 }
 
+/// Ends a connection that was accepted ahead of the requests and that nobody wants any more, as the
+/// kernel does with those that nobody has accepted: by a reset, and not by a clean end.
+void refuse(int connection) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    static_cast<void>(::connect(connection, &nobody, sizeof nobody));
+    ::close(connection);
+}
+
 } // namespace
 
 /// Whether a request that reads is to be served by a multishot.
@@ -160,8 +168,8 @@ void uring_backend::store(multishot& source, int outcome, std::uint32_t flags) n
 /// What arrives for a descriptor that is gone.
 void uring_backend::discard(multishot& source, int outcome, std::uint32_t flags) noexcept {
     if (source.accepts && outcome >= 0) {
-        ++statistics_.system_calls;
-        ::close(outcome);
+        statistics_.system_calls += 2;
+        refuse(outcome);
     } else if ((flags & IORING_CQE_F_BUFFER) != 0) {
         source.blocks->give_back(static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT));
     }
@@ -203,8 +211,8 @@ void uring_backend::release(descriptor& file) noexcept {
         return;
     }
     for (const int connection : source->accepted) {
-        ++statistics_.system_calls;
-        ::close(connection);
+        statistics_.system_calls += 2;
+        refuse(connection);
     }
     source->accepted.clear();
     source->data.clear();

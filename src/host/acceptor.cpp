@@ -17,6 +17,13 @@ constexpr duration longest_pause = std::chrono::seconds(1);
 
 enum class trouble { none, out_of_something, fatal };
 
+/// Ends a connection that nobody will serve. Closing it alone would look to the client like a
+/// server that ended cleanly, without an answer.
+void refuse(unique_fd connection) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    static_cast<void>(::connect(connection.get(), &nobody, sizeof nobody));
+}
+
 /// What an errno of accept means for the listener; see accept(2) for the errors of the network that
 /// it passes on, which concern one connection only.
 trouble classify(int number) noexcept {
@@ -78,7 +85,9 @@ void acceptor::close() noexcept {
         return;
     }
     pause_.cancel();
-    spare_.reset();
+    if (spare_) {
+        refuse(std::move(spare_));
+    }
     if (accept_operation* op = std::exchange(waiting_, nullptr); op != nullptr) {
         op->end(fail(errc::closed));
     }
@@ -146,6 +155,7 @@ void acceptor::take(int outcome) noexcept {
 
 void acceptor::give(unique_fd connection) noexcept {
     if (closed_) {
+        refuse(std::move(connection));
         return;
     }
     if (accept_operation* op = std::exchange(waiting_, nullptr); op != nullptr) {

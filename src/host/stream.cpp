@@ -74,6 +74,7 @@ result<stream_ptr> stream::open(unique_fd file, stream_kind kind, const stream_o
         kind == stream_kind::other ? ::fcntl(file.get(), F_GETFL) & O_ACCMODE : O_RDWR;
     stream_ptr made(new stream(file.release(), kind, options));
     if (const int number = made->io_.attach(made->file_); number != 0) {
+        made->reset_connection(); // for a peer, closing it would look like the end of a stream
         return fail(error::from_errno(number));
     }
     if (access == O_WRONLY) {
