@@ -82,10 +82,13 @@ std::span<const std::byte> frame::gather(std::size_t size) noexcept {
     }
     std::size_t missing = size - head().size();
     if (end_ + missing > area_.size()) {
-        // The head goes to the beginning of the area: it is no longer than `size`.
-        std::memmove(area_.data(), area_.data() + begin_, head().size());
-        end_ = static_cast<std::uint16_t>(end_ - begin_);
-        begin_ = 0;
+        // The head moves to the front, where it still leaves room for the headers of an answer.
+        constexpr std::uint16_t front = headroom - 64;
+        static_assert(front + max_front <= headroom + tailroom);
+        const std::size_t kept = head().size();
+        std::memmove(area_.data() + front, area_.data() + begin_, kept);
+        begin_ = front;
+        end_ = static_cast<std::uint16_t>(front + kept);
     }
     bytes_ -= missing;
     while (missing > 0) {

@@ -51,6 +51,8 @@ public:
         return !blocked_;
     }
 
+    [[nodiscard]] bool writable() const noexcept override { return !blocked_; }
+
     [[nodiscard]] frame_list receive(std::size_t limit, time_point now) override {
         frame_list burst = queue_.take(limit);
         burst.for_each([&](frame& one) {

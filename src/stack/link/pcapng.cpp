@@ -40,6 +40,7 @@ public:
         });
         return inner_->send(std::move(burst), now);
     }
+    [[nodiscard]] bool writable() const noexcept override { return inner_->writable(); }
     [[nodiscard]] frame_list receive(std::size_t limit, time_point now) override {
         frame_list burst = inner_->receive(limit, now);
         burst.for_each([&](const frame& one) {

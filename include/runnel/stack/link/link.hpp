@@ -82,6 +82,9 @@ public:
     /// then told to be ready again when there is room.
     virtual bool send(frame_list burst, time_point now) = 0;
 
+    /// Whether the link has room: false after `send` gave false, until it is ready again.
+    [[nodiscard]] virtual bool writable() const noexcept { return true; }
+
     /// Fetches frames that have come, at most `limit`.
     [[nodiscard]] virtual frame_list receive(std::size_t limit, time_point now) = 0;
 
