@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine.hpp"
+
+#include "failure.hpp"
+#include "runnel/tls/error.hpp"
+
+#include <openssl/err.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace runnel::inline v0::tls {
+namespace {
+
+constexpr std::size_t header_size = 5;
+/// The largest plaintext of a record (RFC 8446, section 5.1).
+constexpr std::size_t record_plain = 16384;
+/// The largest record of TLS 1.2, with the room that RFC 5246 allows for expansion.
+constexpr std::size_t record_most = record_plain + 2048;
+/// Pieces of a write that are smaller go into one record together.
+constexpr std::size_t piece_own_record = 4096;
+/// Messages of the handshake protocol in a row, after the handshake, without data between them:
+/// tickets and changes of keys. Beyond, a peer only makes work.
+constexpr std::uint32_t idle_messages_most = 32;
+/// Records under one key, well below the 2^24.5 that AES-GCM bears (RFC 8446, section 5.5).
+constexpr std::uint64_t records_per_key = std::uint64_t{1} << 23;
+
+constexpr int outgoing = 1;
+
+/// What goes into the next record: the first piece, or small ones gathered into `memory`.
+std::span<const std::byte> next_piece(const write_operation& op, buffer& memory) {
+    const auto first =
+        std::ranges::find_if(op.rest(), [](const buffer& each) { return !each.empty(); });
+    if (first->size() >= piece_own_record || first->size() == op.remaining()) {
+        return first->span().first(std::min(first->size(), record_plain));
+    }
+    if (memory.empty()) {
+        memory = buffer::allocate(record_plain, 0, 0);
+    }
+    const std::span<std::byte> target = memory.writable();
+    std::size_t have = 0;
+    for (const buffer& each : op.rest()) {
+        const std::size_t part = std::min(each.size(), target.size() - have);
+        if (part != 0) {
+            std::memcpy(target.data() + have, each.data(), part);
+        }
+        have += part;
+        if (have == target.size()) {
+            break;
+        }
+    }
+    return target.first(have);
+}
+
+} // namespace
+
+engine::engine(ssl_ptr ssl) : ssl_(std::move(ssl)) {
+    BIO* bio = BIO_new(bio_method());
+    BIO_set_data(bio, this);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl_.get(), bio, bio);
+    SSL_set_app_data(ssl_.get(), this);
+    SSL_set_msg_callback(ssl_.get(), &on_message);
+}
+
+engine::~engine() {
+    if (!failure_.has_value()) {
+        // libssl takes a session that ends without this for a failed one, not to be resumed.
+        SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
+}
+
+engine& engine::of(const SSL* ssl) noexcept {
+    return *static_cast<engine*>(SSL_get_app_data(ssl));
+}
+
+void engine::note_refusal(error why) {
+    if (!refusal_.has_value()) {
+        refusal_ = std::move(why);
+    }
+}
+
+void engine::receive(buffer ciphertext) {
+    input_.push_back_compact(std::move(ciphertext));
+}
+
+void engine::receive_end(error how) {
+    if (!input_end_.has_value()) {
+        input_end_ = std::move(how);
+    }
+}
+
+/// Whether a whole record is there, or something that libssl will refuse by its header.
+bool engine::input_ready() noexcept {
+    if (!framing_) {
+        return !input_.empty();
+    }
+    if (input_.bytes() < header_size) {
+        return false;
+    }
+    std::array<std::uint8_t, header_size> header{};
+    std::size_t have = 0;
+    for (std::size_t index = 0; have < header_size; ++index) {
+        const buffer& piece = input_[index];
+        const std::size_t part = std::min(piece.size(), header_size - have);
+        std::memcpy(header.data() + have, piece.data(), part);
+        have += part;
+    }
+    const std::size_t length = std::size_t{header[3]} * 256 + header[4];
+    const bool sound = header[0] >= SSL3_RT_CHANGE_CIPHER_SPEC &&
+                       header[0] <= SSL3_RT_APPLICATION_DATA && header[1] == SSL3_VERSION_MAJOR &&
+                       length <= record_most;
+    if (!sound) {
+        framing_ = false;
+        return true;
+    }
+    return input_.bytes() >= header_size + length;
+}
+
+/// The most plaintext that the next read can give. Requires that a record is there.
+std::size_t engine::next_size() noexcept {
+    if (const int pending = SSL_pending(ssl_.get()); pending > 0) {
+        return static_cast<std::size_t>(pending);
+    }
+    std::size_t length = 0;
+    if (input_.front().size() >= header_size) {
+        const std::byte* header = input_.front().data();
+        length =
+            std::to_integer<std::size_t>(header[3]) * 256 + std::to_integer<std::size_t>(header[4]);
+    } else {
+        length = record_plain;
+    }
+    return std::clamp<std::size_t>(length, 1, record_plain);
+}
+
+engine::status engine::handshake() {
+    while (!failure_.has_value()) {
+        ERR_clear_error();
+        const std::size_t before = input_.bytes();
+        const int returned = SSL_do_handshake(ssl_.get());
+        if (returned == 1 && !flooded_) {
+            idle_messages_ = 0;
+            return status::done;
+        }
+        if (step(returned) == status::finished) {
+            break;
+        }
+        if (!input_ready() || input_.bytes() == before) {
+            if (!input_end_.has_value()) {
+                return status::blocked;
+            }
+            failure_ = *input_end_ == errc::end
+                           ? error(errc::truncated, "the transport ended during the TLS handshake")
+                           : *input_end_;
+        }
+    }
+    finish_reading(*failure_);
+    return status::finished;
+}
+
+/// What a call that did not succeed means: `blocked`, or `finished` with the reason noted.
+engine::status engine::step(int returned) {
+    if (flooded_ && !failure_.has_value()) {
+        failure_ = error(make_error_code(fault::flood), "");
+        finish_reading(*failure_);
+        return status::finished;
+    }
+    switch (SSL_get_error(ssl_.get(), returned)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return status::blocked;
+    case SSL_ERROR_ZERO_RETURN:
+        finish_reading(errc::end);
+        return status::finished;
+    default:
+        fail_session();
+        return status::finished;
+    }
+}
+
+void engine::fail_session() {
+    if (!failure_.has_value()) {
+        failure_ = describe_failure(refusal_, alert_sent_);
+    }
+    finish_reading(*failure_);
+}
+
+void engine::finish_reading(error why) {
+    if (!read_end_.has_value()) {
+        read_end_ = std::move(why);
+    }
+}
+
+engine::status engine::read_into(std::span<std::byte> target, std::size_t& count) {
+    while (!read_end_.has_value()) {
+        if (SSL_pending(ssl_.get()) == 0 && !input_ready()) {
+            if (!input_end_.has_value()) {
+                return status::blocked;
+            }
+            finish_reading(*input_end_ == errc::end
+                               ? error(errc::truncated, "the transport ended without close_notify")
+                               : *input_end_);
+            break;
+        }
+        ERR_clear_error();
+        const std::size_t before = input_.bytes();
+        const int returned = SSL_read_ex(ssl_.get(), target.data(), target.size(), &count);
+        if (returned == 1 && !flooded_) {
+            idle_messages_ = 0;
+            return status::done;
+        }
+        if (step(returned) == status::blocked && input_.bytes() == before &&
+            !input_end_.has_value()) {
+            return status::blocked;
+        }
+    }
+    return status::finished;
+}
+
+engine::status engine::read(buffer& data, std::size_t hint) {
+    if (read_end_.has_value()) {
+        return status::finished;
+    }
+    if (SSL_pending(ssl_.get()) == 0 && !input_ready()) {
+        std::array<std::byte, 1> nothing{};
+        std::size_t count = 0;
+        return read_into(nothing, count); // says how reading finished
+    }
+    const std::size_t most = next_size();
+    buffer made = buffer::allocate(hint != 0 ? std::min(hint, most) : most, 0, 0);
+    std::size_t count = 0;
+    const status given = read_into(made.writable(), count);
+    if (given == status::done) {
+        made.truncate(count);
+        data = std::move(made);
+    }
+    return given;
+}
+
+bool engine::write(write_operation& op, std::size_t limit) {
+    buffer gathered;
+    while (op.remaining() != 0 && output_.bytes() < limit && !failure_.has_value()) {
+        const std::span<const std::byte> piece = next_piece(op, gathered);
+        if (++records_written_ % records_per_key == 0) {
+            static_cast<void>(update_keys(false));
+        }
+        ERR_clear_error();
+        std::size_t written = 0;
+        if (SSL_write_ex(ssl_.get(), piece.data(), piece.size(), &written) != 1) {
+            fail_session();
+            break;
+        }
+        op.accept(written);
+    }
+    return !failure_.has_value();
+}
+
+void engine::close_notify() {
+    if (!close_sent_ && !failure_.has_value()) {
+        close_sent_ = true;
+        ERR_clear_error();
+        SSL_shutdown(ssl_.get());
+        ERR_clear_error();
+    }
+}
+
+result<void> engine::update_keys(bool ask_peer) {
+    if (SSL_version(ssl_.get()) != TLS1_3_VERSION) {
+        return fail(errc::not_supported, "only TLS 1.3 changes keys within a session");
+    }
+    ERR_clear_error();
+    const int kind = ask_peer ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
+    if (SSL_key_update(ssl_.get(), kind) != 1) {
+        ERR_clear_error();
+        return fail(errc::closed, "TLS can change its keys only while it writes");
+    }
+    return {};
+}
+
+int engine::bio_read(BIO* bio, char* target, std::size_t size, std::size_t* count) {
+    auto& self = *static_cast<engine*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    *count = self.input_.copy_out({reinterpret_cast<std::byte*>(target), size});
+    if (*count == 0) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
+    return 1;
+}
+
+int engine::bio_write(BIO* bio, const char* source, std::size_t size, std::size_t* count) {
+    auto& self = *static_cast<engine*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    self.output_.push_back(
+        buffer::copy_of(std::span(reinterpret_cast<const std::byte*>(source), size)));
+    *count = size;
+    return 1;
+}
+
+long engine::bio_control(BIO* /*bio*/, int command, long /*number*/, void* /*argument*/) {
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+const BIO_METHOD* engine::bio_method() {
+    static const BIO_METHOD* const method = [] {
+        BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "runnel flow");
+        BIO_meth_set_read_ex(made, &bio_read);
+        BIO_meth_set_write_ex(made, &bio_write);
+        BIO_meth_set_ctrl(made, &bio_control);
+        return made;
+    }();
+    return method;
+}
+
+void engine::on_message(int sent, int /*version*/, int type, const void* data, std::size_t size,
+                        SSL* ssl, void* /*argument*/) {
+    const auto* bytes = static_cast<const std::uint8_t*>(data);
+    if (type == SSL3_RT_ALERT && size == 2 && sent == outgoing && bytes[0] == SSL3_AL_FATAL) {
+        of(ssl).alert_sent_ = bytes[1];
+    }
+    if (type == SSL3_RT_HANDSHAKE && sent != outgoing && SSL_is_init_finished(ssl) == 1) {
+        engine& self = of(ssl);
+        self.flooded_ = self.flooded_ || ++self.idle_messages_ > idle_messages_most;
+    }
+}
+
+} // namespace runnel::inline v0::tls
