@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "no_sigpipe.hpp"
 
+#include "runnel/async/signals.hpp"
+
 #include <array>
 #include <csignal>
 
@@ -26,7 +28,9 @@ bool kernel_knows_flag() noexcept {
     return knows;
 }
 
-void ignore_unless_handled() noexcept {
+} // namespace
+
+void ignore_sigpipe() noexcept {
     struct sigaction current{};
     if (::sigaction(SIGPIPE, nullptr, &current) == 0 && (current.sa_flags & SA_SIGINFO) == 0 &&
         current.sa_handler == SIG_DFL) {
@@ -34,14 +38,12 @@ void ignore_unless_handled() noexcept {
     }
 }
 
-} // namespace
-
 int no_sigpipe_flag() noexcept {
     static const int flag = [] {
         if (kernel_knows_flag()) {
             return rwf_nosignal;
         }
-        ignore_unless_handled();
+        ignore_sigpipe();
         return 0;
     }();
     return flag;

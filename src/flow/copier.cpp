@@ -15,6 +15,10 @@ bool is_stop(const error& why, stop_reason reason) {
     return reason != stop_reason::none && to_error(reason).kind() == why.kind();
 }
 
+/// Bulk data begins after so many reads in a row of at least this size: 256 KiB and more.
+constexpr int bulky_reads = 8;
+constexpr std::size_t large_read = std::size_t{32} * 1024;
+
 } // namespace
 
 copier::copier(flow& source, flow& sink, const copy_options& options, duration linger) noexcept
@@ -57,6 +61,10 @@ std::size_t copier::next_read() const noexcept {
 task<void> copier::read_all() {
     const auto entered = co_await reading_.enter();
     while (wants_more()) {
+        if (is_bulky()) {
+            co_await move_in_bulk();
+            continue;
+        }
         if (!has_room()) {
             const result<void> waited = co_await room_.wait();
             if (!waited) {
@@ -82,12 +90,57 @@ task<void> copier::read_all() {
 void copier::take(buffer data) {
     ++statistics_->reads;
     statistics_->bytes_read += data.size();
+    large_reads_ = data.size() >= large_read ? large_reads_ + 1 : 0;
     note_activity();
+    queue(std::move(data));
+    start_writer();
+}
+
+void copier::queue(buffer data) noexcept {
     waiting_->bytes += data.size();
     waiting_->items[waiting_->count++] = std::move(data);
+}
+
+/// Has what waits written.
+void copier::start_writer() {
     if (!writer_.running()) {
         writer_.start(write_all(), "copy", stop_.source());
     }
+}
+
+bool copier::is_bulky() const noexcept {
+    return large_reads_ >= bulky_reads && bulk_possible_;
+}
+
+task<void> copier::move_in_bulk() {
+    large_reads_ = 0;
+    kernel_stream* from = source_.kernel();
+    kernel_stream* to = sink_.kernel();
+    const std::unique_ptr<bulk_transfer> transfer =
+        from != nullptr && to != nullptr ? from->transfer_to(*to) : nullptr;
+    bulk_possible_ = transfer != nullptr;
+    if (!bulk_possible_) {
+        co_return;
+    }
+    co_await writer_.finished();
+    if (!wants_more()) {
+        co_return;
+    }
+    buffer_list rest = co_await transfer->run(options_.limit - statistics_->bytes_read, *this);
+    for (buffer& piece : rest) {
+        queue(std::move(piece));
+    }
+    if (!rest.empty()) {
+        start_writer();
+    }
+}
+
+void copier::moved(std::size_t read, std::size_t written) noexcept {
+    statistics_->bytes_read += read;
+    statistics_->reads += read != 0 ? 1 : 0;
+    statistics_->bytes_written += written;
+    statistics_->writes += written != 0 ? 1 : 0;
+    note_activity();
 }
 
 task<void> copier::write_all() {

@@ -5,6 +5,7 @@
 #include "runnel/async/event.hpp"
 #include "runnel/async/time.hpp"
 #include "runnel/flow/copy.hpp"
+#include "runnel/flow/kernel_stream.hpp"
 #include "side_task.hpp"
 
 #include <array>
@@ -15,8 +16,9 @@ namespace runnel::inline v0 {
 
 /// The engine of `copy` and `proxy`: one coroutine reads; another writes what was read, starts with
 /// the first piece that is there and is done when nothing is left. A write that does not have to
-/// wait is therefore done before the next read begins.
-class copier {
+/// wait is therefore done before the next read begins. Bulk data between two streams of the kernel
+/// is left to the kernel.
+class copier : private bulk_observer {
 public:
     /// `linger`: how long what was read may take to be written once the source failed.
     copier(flow& source, flow& sink, const copy_options& options,
@@ -41,6 +43,7 @@ private:
     /// Buffers of one write, and as many that wait for the next. Bounds the memory that tiny reads
     /// can tie up, each in a block of its own.
     static constexpr std::size_t most_pieces = 8;
+    static_assert(most_pieces >= bulk_transfer::most_left);
     struct pieces {
         std::array<buffer, most_pieces> items;
         std::size_t count = 0;
@@ -52,6 +55,11 @@ private:
     [[nodiscard]] bool wants_more() const noexcept;
     task<void> read_all();
     void take(buffer data);
+    void queue(buffer data) noexcept;
+    void start_writer();
+    [[nodiscard]] bool is_bulky() const noexcept;
+    task<void> move_in_bulk();
+    void moved(std::size_t read, std::size_t written) noexcept override;
     task<void> write_all();
     void note_activity() noexcept;
     void give_up() noexcept { request_stop(stop_reason::deadline); }
@@ -63,8 +71,10 @@ private:
     duration linger_;
     copy_statistics* statistics_;
     stop_reason asked_to_stop_ = stop_reason::none;
-    task_stop stop_;    // of everything
-    task_stop reading_; // of reading alone
+    task_stop stop_;      // of everything
+    task_stop reading_;   // of reading alone
+    int large_reads_ = 0; // in a row
+    bool bulk_possible_ = true;
     event room_{event_reset::automatic};
     std::array<pieces, 2> pieces_;
     pieces* writing_ = &pieces_[0];

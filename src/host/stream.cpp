@@ -2,6 +2,7 @@
 #include "stream.hpp"
 
 #include "ancillary.hpp"
+#include "bystander.hpp"
 #include "tcp_progress.hpp"
 
 #include <algorithm>
@@ -127,6 +128,7 @@ void stream::send_fin() noexcept {
     if (std::exchange(fin_sent_, true)) {
         return;
     }
+    dismiss(output_user_);
     if (output_ != nullptr) {
         if (output_->attached()) {
             io_.detach(*output_);
@@ -181,6 +183,7 @@ void stream::shutdown_write(control_operation& op) {
 }
 
 void stream::begin_close() noexcept {
+    dismiss(input_user_);
     closing_ = true;
     pump_reading();
 }
@@ -296,11 +299,13 @@ void stream::reset_connection() noexcept {
 
 void stream::abort() noexcept {
     aborted_ = true;
+    dismiss(input_user_);
+    dismiss(output_user_);
     stash_.clear();
     resume_.cancel();
     progress_.cancel();
     const bool input_off = take_back(in_) || in_.kind != io_kind::receive_into;
-    const bool output_off = take_back(out_);
+    const bool output_off = take_back(out_) || out_.kind == io_kind::writable;
     if (open_ && !retiring_) {
         // When both sides have finished, the kernel may go on to deliver what is left.
         if (!fin_sent_ || read_end_ != ended) {

@@ -6,6 +6,7 @@
 #include "runnel/async/timer.hpp"
 #include "runnel/core/buffer_list.hpp"
 #include "runnel/flow/flow_operation.hpp"
+#include "runnel/flow/kernel_stream.hpp"
 #include "runnel/host/unique_fd.hpp"
 
 #include <array>
@@ -40,6 +41,7 @@ struct stream_options {
 };
 
 class ancillary;
+class bystander;
 class stream;
 struct tcp_progress;
 struct drop_stream {
@@ -54,7 +56,7 @@ using stream_ptr = std::unique_ptr<stream, drop_stream>;
 ///
 /// Of each direction at most one request is with the backend. A read that is cancelled may leave
 /// one behind; what it still receives waits in the stash for the next read.
-class stream {
+class stream final : public kernel_stream {
 public:
     /// Takes a non-blocking descriptor over. Errors: those of `io_backend::attach`.
     [[nodiscard]] static result<stream_ptr> open(unique_fd file, stream_kind kind,
@@ -77,8 +79,23 @@ public:
     [[nodiscard]] bool cancel(write_operation& op) noexcept;
     void cancel(control_operation& op) noexcept;
 
+    [[nodiscard]] std::unique_ptr<bulk_transfer> transfer_to(kernel_stream& sink) override;
+    /// Lets somebody use a direction's descriptor for a while. False if it cannot be used in this
+    /// way now.
+    [[nodiscard]] bool join_input(bystander& user) noexcept;
+    [[nodiscard]] bool join_output(bystander& user) noexcept;
+    void leave(bystander& user) noexcept;
+    /// Asks for one call of `on_input` or `on_output`, within this call or later.
+    void await_input() noexcept;
+    void await_output() noexcept;
+    /// What the user's calls met: bytes it wrote, an errno of a read, an errno of a write.
+    void note_written(std::size_t bytes) noexcept { accepted_ += bytes; }
+    void note_input_error(int number) noexcept;
+    void note_output_error(int number) noexcept;
+
     /// The descriptor that is read from, or -1 once it is closed.
     [[nodiscard]] int fd() const noexcept { return open_ ? file_.fd() : -1; }
+    [[nodiscard]] int output_fd() const noexcept { return open_ ? out_.file->fd() : -1; }
     /// For requests of others before the first operation.
     [[nodiscard]] descriptor& file() noexcept { return file_; }
     [[nodiscard]] stream_kind kind() const noexcept { return kind_; }
@@ -125,6 +142,9 @@ private:
     void finish_release() noexcept;
     void close_files() noexcept;
 
+    // stream_bystander.cpp
+    void dismiss(bystander*& user) noexcept;
+
     // stream_read.cpp
     void on_input() noexcept;
     void pump_reading() noexcept;
@@ -148,6 +168,7 @@ private:
     void sent() noexcept;
     void all_accepted() noexcept;
     void output_failed(int number) noexcept;
+    void output_ended(int number) noexcept;
     void end_writer(std::optional<error> why) noexcept;
     [[nodiscard]] std::optional<error> end_of_writing() const noexcept;
 
@@ -160,6 +181,8 @@ private:
     read_operation* reader_ = nullptr;
     write_operation* writer_ = nullptr;
     control_operation* control_ = nullptr;
+    bystander* input_user_ = nullptr;
+    bystander* output_user_ = nullptr;
     /// What was received and not read yet: by a read cancelled too late, or during a close.
     buffer_queue stash_;
     iovec target_{};                // of a receive into the caller's memory
@@ -189,6 +212,8 @@ private:
     bool closing_ = false;
     bool cut_ = false;         // the close has discarded something
     bool input_waits_ = false; // during a close, with a full stash: there is more, data or the end
+    bool input_awaited_ = false; // by the bystander
+    bool output_awaited_ = false;
     bool aborted_ = false;
     bool retiring_ = false; // closes its files as soon as no request is pending
     bool dropped_ = false;  // the flow is gone

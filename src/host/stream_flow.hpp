@@ -12,6 +12,9 @@ namespace runnel::inline v0::host {
 /// class calls `abort()` in its destructor.
 template <class Interface>
 class stream_flow : public Interface {
+public:
+    [[nodiscard]] kernel_stream* kernel() noexcept override { return stream_.get(); }
+
 protected:
     explicit stream_flow(stream_ptr carried) noexcept : stream_(std::move(carried)) {}
 

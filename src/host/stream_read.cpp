@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ancillary.hpp"
+#include "bystander.hpp"
 #include "runnel/core/buffer_pool.hpp"
 #include "stream.hpp"
 #include "tcp_progress.hpp"
@@ -37,6 +38,7 @@ void stream::read(read_operation& op) {
         op.fail(std::move(*end));
         return;
     }
+    dismiss(input_user_);
     reader_ = &op;
     pump_reading();
 }
@@ -57,6 +59,7 @@ bool stream::cancel(read_operation& /*op*/) noexcept {
 }
 
 void stream::shutdown_read() noexcept {
+    dismiss(input_user_);
     discarding_ = true;
     stash_.clear();
     pump_reading();
@@ -73,7 +76,7 @@ void stream::on_input() noexcept {
 
 bool stream::wants_input() const noexcept {
     return read_end_ == still_open && open_ && !retiring_ &&
-           (reader_ != nullptr || discarding_ || closing_);
+           (reader_ != nullptr || discarding_ || closing_ || input_awaited_);
 }
 
 /// Whether a close keeps no more, unless somebody reads.
@@ -120,6 +123,8 @@ void stream::prepare_receive() noexcept {
             in_.flags = MSG_CMSG_CLOEXEC;
             passing_->prepare_receive(in_.message);
         }
+    } else if (input_awaited_) {
+        in_.kind = io_kind::readable;
     } else if (is_full() && !cut_ && !discarding_ && !input_waits_) {
         in_.kind = io_kind::readable; // is there more at all, or just the end?
     } else {
@@ -135,6 +140,9 @@ void stream::received() noexcept {
         received_into();
     } else if (in_.result < 0) {
         input_failed(-in_.result);
+    } else if (in_.kind == io_kind::readable && input_awaited_) {
+        input_awaited_ = false;
+        input_user_->on_input(in_.result);
     } else if (in_.kind == io_kind::readable) {
         input_waits_ = true;
         patience_ = turns_for_a_reader;
@@ -230,6 +238,7 @@ void stream::input_ended(int how) noexcept {
     if (how != ended && is_socket() && broken_ == 0) {
         broken_ = how;
     }
+    dismiss(input_user_);
     if (read_operation* op = std::exchange(reader_, nullptr); op != nullptr) {
         op->fail(*end_of_reading());
     }

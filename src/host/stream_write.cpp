@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ancillary.hpp"
+#include "bystander.hpp"
 #include "stream.hpp"
 
 #include <cerrno>
@@ -24,13 +25,14 @@ void stream::write(write_operation& op) {
         return;
     }
     options_.unsent_syn = false;
+    dismiss(output_user_);
     writer_ = &op;
     pump_writing();
 }
 
 bool stream::cancel(write_operation& /*op*/) noexcept {
     // The kernel may be reading the buffers, so the operation stays until it lets go of them.
-    const bool off = take_back(out_);
+    const bool off = take_back(out_) || out_.kind == io_kind::writable;
     if (off) {
         writer_ = nullptr;
         progress_.cancel();
@@ -92,6 +94,12 @@ void stream::prepare_send() noexcept {
 }
 
 void stream::sent() noexcept {
+    if (out_.kind == io_kind::writable) {
+        if (std::exchange(output_awaited_, false)) {
+            output_user_->on_output();
+        }
+        return;
+    }
     const int result = out_.result;
     if (result >= 0) {
         accepted_ += static_cast<std::size_t>(result);
@@ -124,6 +132,11 @@ void stream::all_accepted() noexcept {
 }
 
 void stream::output_failed(int number) noexcept {
+    output_ended(number);
+    end_writer(error::from_errno(write_end_));
+}
+
+void stream::output_ended(int number) noexcept {
     if (number == EPIPE && broken_ != 0) {
         number = broken_; // which was told to a read
     }
@@ -133,7 +146,6 @@ void stream::output_failed(int number) noexcept {
         broken_ = number;
     }
     write_end_ = number;
-    end_writer(error::from_errno(number));
 }
 
 void stream::end_writer(std::optional<error> why) noexcept {

@@ -81,6 +81,10 @@ private:
     result<int> result_ = 0;
 };
 
+/// Ignores SIGPIPE in the whole process, unless the program has set a handler of its own: for calls
+/// that raise it and have no flag against it.
+void ignore_sigpipe() noexcept;
+
 inline signal_set::next_operation signal_set::next() noexcept {
     return next_operation(*this);
 }

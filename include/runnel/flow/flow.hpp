@@ -14,6 +14,8 @@
 
 namespace runnel::inline v0 {
 
+class kernel_stream;
+
 /// A reliable byte stream connected to an endpoint, the same over every transport.
 ///
 /// What each operation promises:
@@ -110,6 +112,10 @@ public:
     /// Our address and the peer's; also after the flow ended.
     [[nodiscard]] virtual flow_address local() const = 0;
     [[nodiscard]] virtual flow_address remote() const = 0;
+
+    /// The kernel's stream below, if nothing lies between, so that bytes may be moved without this
+    /// flow; null otherwise. It lives as long as the flow.
+    [[nodiscard]] virtual kernel_stream* kernel() noexcept { return nullptr; }
 
 protected:
     // What a transport implements. The flow above has checked the rules: there is one read, one
