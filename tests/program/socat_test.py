@@ -2,13 +2,30 @@
 """socat on both sides of the relay, and of send and recv."""
 
 import hashlib
+import os
 import subprocess
 
 import harness
-from harness import Pattern, run
+from harness import Background, Pattern, receive_hash, run, send_pattern
+
+MANY = int(os.environ.get("RUNNEL_TEST_MIB", "256")) << 20
+
+
+class Piped:
+    """The standard input and output of a process, with the calls of a socket."""
+
+    def __init__(self, process):
+        self.sendall = process.process.stdin.write
+        self.finish = process.process.stdin.close
+        self.recv = process.process.stdout.read1
 
 
 class Socat(harness.TestCase):
+    def spawn_piped(self, address):
+        """A socat between pipes and an address, which carries each end on by itself."""
+        command = ["socat", "-t1000", "-b262144", "-d", "-d", "-", address]
+        return self.spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
     def socat(self, *addresses, content=b""):
         done = subprocess.run(
             ["socat", "-t30", *addresses],
@@ -33,6 +50,29 @@ class Socat(harness.TestCase):
         content = Pattern("socat").take(32 << 20)
         answer = self.socat("-", place.replace("tcp://", "TCP:"), content=content)
         self.assertEqual(answer[:64].decode(), hashlib.sha256(content).hexdigest())
+
+    def test_carries_much_in_both_directions_at_once_and_both_ends(self):
+        port = self.free_port()
+        server = self.spawn_piped(f"TCP-LISTEN:{port},bind=127.0.0.1")
+        server.wait_for("listening on")
+        relay, place = self.serve(
+            "relay", "--listen", "tcp://127.0.0.1:0", f"tcp://127.0.0.1:{port}", "--verbose"
+        )
+        client = self.spawn_piped(place.replace("tcp://", "TCP:"))
+        left, right = Piped(client), Piped(server)
+        up = Background(send_pattern, left, 1, MANY)
+        down = Background(send_pattern, right, 2, MANY)
+        at_right = Background(receive_hash, right)
+        at_left = Background(receive_hash, left)
+        sent_up = up.result()
+        left.finish()
+        server.wait_for("socket 2 .* is at EOF")  # its standard output it keeps open
+        sent_down = down.result()
+        right.finish()
+        self.assertEqual(at_right.result(), (MANY, sent_up))
+        self.assertEqual(at_left.result(), (MANY, sent_down))
+        self.assertEqual((client.finish(), server.finish()), (0, 0))
+        relay.wait_for(r"#1 tcp://.* client: end of stream  target: end of stream")
 
     def test_unix_sockets_paths_and_abstract(self):
         target = self.serve_socat("cat")
