@@ -99,7 +99,9 @@ void tcp_layer::deliver(tcp_entry& entry, tcp_packet& packet, const tcp_header& 
     tcp_header part = header;
     part.control = tcp_control::none;
     std::size_t size = packet.bytes.size();
-    entry.engine_.receive(part, std::move(packet.bytes), how, now);
+    if (size > 0) {
+        entry.engine_.receive(part, std::move(packet.bytes), how, now);
+    }
     for (std::size_t i = 0; i < packet.more.size(); ++i) {
         part.number += static_cast<std::uint32_t>(size);
         size = packet.more[i].size();

@@ -52,7 +52,7 @@ private:
 /// fire in the order in which they were armed.
 class timer_wheel {
 public:
-    explicit timer_wheel(time_point start) noexcept : now_(ticks(start)) {}
+    explicit timer_wheel(time_point start) : now_(ticks(start)) { scratch_.reserve(64); }
     timer_wheel(const timer_wheel&) = delete;
     timer_wheel& operator=(const timer_wheel&) = delete;
     ~timer_wheel();

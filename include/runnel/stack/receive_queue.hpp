@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runnel/core/buffer.hpp"
+#include "runnel/stack/recycled.hpp"
 #include "runnel/stack/ring.hpp"
 #include "runnel/stack/tcp_segment.hpp"
 
@@ -9,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 namespace runnel::inline v0::stack {
 
@@ -100,8 +100,8 @@ private:
     sequence next_;
     ring<buffer> ready_;
     std::size_t readable_ = 0;
-    std::vector<interval> intervals_;
-    std::vector<piece> slab_;
+    recycled_vector<interval> intervals_;
+    recycled_vector<piece> slab_;
     handle free_ = none;
     std::size_t pieces_ = 0;
     std::array<sequence, sack_blocks::capacity> recent_{};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "runnel/stack/recycled.hpp"
+
 #include <cstddef>
 #include <utility>
-#include <vector>
 
 namespace runnel::inline v0::stack {
 
@@ -67,7 +68,7 @@ public:
     }
     /// Drops all items, and the memory.
     void clear() noexcept {
-        items_ = std::vector<T>();
+        items_ = recycled_vector<T>();
         front_ = 0;
         size_ = 0;
     }
@@ -80,7 +81,7 @@ private:
         if (size_ < items_.size()) {
             return;
         }
-        std::vector<T> larger(items_.empty() ? 4 : 2 * items_.size());
+        recycled_vector<T> larger(items_.empty() ? 4 : 2 * items_.size());
         for (std::size_t i = 0; i < size_; ++i) {
             larger[i] = std::move((*this)[i]);
         }
@@ -88,7 +89,7 @@ private:
         front_ = 0;
     }
 
-    std::vector<T> items_; // empty or a power of two
+    recycled_vector<T> items_; // empty or a power of two
     std::size_t front_ = 0;
     std::size_t size_ = 0;
 };

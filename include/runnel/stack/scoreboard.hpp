@@ -2,13 +2,13 @@
 #pragma once
 
 #include "runnel/async/time.hpp"
+#include "runnel/stack/recycled.hpp"
 #include "runnel/stack/ring.hpp"
 #include "runnel/stack/send_buffer.hpp"
 #include "runnel/stack/sequence.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace runnel::inline v0::stack {
 
@@ -150,7 +150,7 @@ private:
     void merge_sacked(std::size_t index) noexcept;
     void take_sacked(std::size_t index, delivery_report& report) noexcept;
 
-    std::vector<transmission> slab_;
+    recycled_vector<transmission> slab_;
     handle free_ = none;
     ring<handle> order_;
     list in_flight_;
