@@ -228,7 +228,9 @@ void epoll_backend::dispatch(std::uint32_t events) noexcept {
             parked->finish(parked->result);
         }
     }
-    if (current_ != nullptr && (events & (EPOLLOUT | broken)) != 0) {
+    // A vsock socket whose peer has gone says just that, and is not writable as long as something
+    // is unread; sending then fails at once.
+    if (current_ != nullptr && (events & (EPOLLOUT | EPOLLRDHUP | broken)) != 0) {
         file.writable_ = true;
         if (io_request* parked = file.writer_; parked != nullptr && attempt(*parked)) {
             file.writer_ = nullptr;

@@ -15,9 +15,7 @@ using namespace runnel;
 
 bool register_rows() {
     return register_scheme({.name = "tls", .default_port = 443}) &&
-           register_scheme({.name = "http", .default_port = 80, .path_after_port = true}) &&
-           register_scheme(
-               {.name = "vsock", .form = scheme_form::id_port, .max_number = 0xFFFF'FFFF});
+           register_scheme({.name = "http", .default_port = 80, .path_after_port = true});
 }
 
 void read_parameters(const parameters& all) {

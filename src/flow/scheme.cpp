@@ -22,6 +22,15 @@ constexpr std::size_t longest_name = 32;
 /// A list, because rows that were handed out must not move.
 using scheme_table = std::list<scheme_info>;
 
+/// A hypervisor that carries the ports of its guests over a Unix socket, whose path follows.
+scheme_info hypervisor(const char* name) {
+    return {.name = name,
+            .form = scheme_form::id_port,
+            .example = fmt::format("{}://:1024/path", name),
+            .max_number = 0xFFFF'FFFF,
+            .path_after_port = true};
+}
+
 scheme_table built_in() {
     return {
         {.name = "tcp",
@@ -37,6 +46,19 @@ scheme_table built_in() {
          .example = "unix-abstract:name",
          .max_text = longest_unix_path,
          .nul_allowed = true},
+        {.name = "vsock",
+         .form = scheme_form::id_port,
+         .example = "vsock://2:1024",
+         .max_number = 0xFFFF'FFFF},
+        {.name = "hvsock",
+         .form = scheme_form::id_port,
+         .example = "hvsock://machine/service",
+         .max_number = 0x7FFF'FFFF,
+         .port_optional = true,
+         .path_after_port = true},
+        hypervisor("firecracker"),
+        hypervisor("cloud-hypervisor"),
+        hypervisor("hyperkit"),
         {.name = "stdio", .form = scheme_form::nothing, .example = "stdio:"},
         {.name = "exec", .form = scheme_form::text, .example = "exec:command with arguments"},
         {.name = "file", .form = scheme_form::path, .example = "file:/path"},

@@ -30,7 +30,8 @@ public:
     void integer(const char* name, T& into, std::uint64_t most) {
         take(all_.integer(name, static_cast<std::uint64_t>(into), 0, most), into);
     }
-    void bytes(const char* name, std::uint32_t& into) {
+    template <class T>
+    void bytes(const char* name, T& into) {
         take(all_.bytes(name, into, 0, largest_buffer), into);
     }
     void duration(const char* name, milliseconds& into) {
@@ -190,6 +191,21 @@ result<unix_options> unix_options_of(const endpoint& place) {
             read.note(mode.error());
         }
     }
+    if (read.failure()) {
+        return fail(*read.failure());
+    }
+    return options;
+}
+
+result<vsock_options> vsock_options_of(const endpoint& place) {
+    vsock_options options;
+    parameter_reader read(place);
+    read.integer("backlog", options.backlog, std::numeric_limits<std::int32_t>::max());
+    read.integer("max-connections", options.max_connections,
+                 std::numeric_limits<std::int32_t>::max());
+    read.bytes("rcvbuf", options.receive_buffer);
+    // The registry bounds the whole; the kernel must not give up before.
+    read.duration("connect-timeout", options.connect_timeout);
     if (read.failure()) {
         return fail(*read.failure());
     }

@@ -23,7 +23,7 @@ namespace runnel::inline v0::host {
 /// What carries a stream, as far as its calls differ.
 enum class stream_kind : std::uint8_t {
     tcp,
-    local, ///< a Unix socket
+    local, ///< a Unix or vsock socket
     other, ///< a pipe, terminal or device
 };
 

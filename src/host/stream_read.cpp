@@ -219,7 +219,7 @@ void stream::input_failed(int number) noexcept {
     if (number == EAGAIN || number == EINTR || (number == ECANCELED && in_.cancelled)) {
         return; // whoever still wants input asks again
     }
-    input_ended(number);
+    input_ended(number == ENOTCONN ? ECONNRESET : number); // as vsock tells a reset
 }
 
 /// A receive found the end. A send that the kernel went on with by itself, got some bytes across

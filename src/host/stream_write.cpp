@@ -137,6 +137,9 @@ void stream::output_failed(int number) noexcept {
 }
 
 void stream::output_ended(int number) noexcept {
+    if (number == ENOTCONN) {
+        number = ECONNRESET; // as vsock tells it
+    }
     if (number == EPIPE && broken_ != 0) {
         number = broken_; // which was told to a read
     }

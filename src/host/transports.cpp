@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runnel/host/transports.hpp"
 
+#include "machine_transports.hpp"
 #include "runnel/host/file.hpp"
 #include "runnel/host/inherited.hpp"
 #include "runnel/host/process.hpp"
@@ -41,21 +42,6 @@ const std::vector<parameter_info>& tcp_parameters() {
         {"backlog", "backlog=4096", "connections that the kernel holds ready"},
         {"max-connections", "max-connections=100", "most connections at a time"},
     };
-    return all;
-}
-
-/// Those of every Unix socket, and of those in the file system.
-std::vector<parameter_info> unix_parameters(bool has_file) {
-    std::vector<parameter_info> all{
-        {"sndbuf", "sndbuf=1MiB", "bytes of the kernel's send buffer"},
-        {"backlog", "backlog=4096", "connections that the kernel holds ready"},
-        {"max-connections", "max-connections=100", "most connections at a time"},
-    };
-    if (has_file) {
-        all.push_back({"mode", "mode=0660", "access rights of the socket's file"});
-        all.push_back({"replace", "replace=no", "take the place of a socket nobody listens on"});
-        all.push_back({"unlink", "unlink=no", "remove the socket's file at the end"});
-    }
     return all;
 }
 
@@ -164,6 +150,20 @@ task<result<flow_ptr>> connect_stdio(const endpoint& /*to*/) {
 
 } // namespace
 
+std::vector<parameter_info> unix_parameters(bool has_file) {
+    std::vector<parameter_info> all{
+        {"sndbuf", "sndbuf=1MiB", "bytes of the kernel's send buffer"},
+        {"backlog", "backlog=4096", "connections that the kernel holds ready"},
+        {"max-connections", "max-connections=100", "most connections at a time"},
+    };
+    if (has_file) {
+        all.push_back({"mode", "mode=0660", "access rights of the socket's file"});
+        all.push_back({"replace", "replace=no", "take the place of a socket nobody listens on"});
+        all.push_back({"unlink", "unlink=no", "remove the socket's file at the end"});
+    }
+    return all;
+}
+
 void register_transports(transport_registry& registry, resolver& names) {
     registry.add(
         "tcp",
@@ -179,6 +179,7 @@ void register_transports(transport_registry& registry, resolver& names) {
              .parameters = unix_parameters(has_file),
              .check = [](const endpoint& place) { return without_value(unix_options_of(place)); }});
     }
+    register_machine_transports(registry);
     registry.add("stdio", {.connect = connect_stdio});
     registry.add("exec", {.connect = connect_command});
     registry.add("fd", {.connect = connect_descriptor, .listen = listen_descriptor});

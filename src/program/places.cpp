@@ -53,6 +53,17 @@ const std::map<std::string_view, std::string_view>& scheme_texts() {
          "one. Short: host:port."},
         {"unix", "A Unix socket in the file system. Short: /path or ./path."},
         {"unix-abstract", "A Unix socket with an abstract name."},
+        {"vsock",
+         "A port of a virtual machine, by the machine's number, of the host of this one (host), or "
+         "of this one (local). To listen, the machine may be missing."},
+        {"hvsock",
+         "The same by the GUIDs or names of Hyper-V: of a machine (parent is the host, loopback is "
+         "this one) and of a service, or a port as in hvsock://parent:1024."},
+        {"firecracker",
+         "A port of a Firecracker guest, by the path of its vsock device's socket. To listen, what "
+         "the guest connects to on its host."},
+        {"cloud-hypervisor", "The same of Cloud Hypervisor."},
+        {"hyperkit", "The same of HyperKit, by the folder of its sockets."},
         {"stdio", "Standard input and output. Short: -."},
         {"exec", "The standard input and output of a shell command, run for each connection."},
         {"file", "A file, for reading unless a parameter says otherwise."},
