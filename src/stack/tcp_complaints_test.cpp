@@ -31,7 +31,7 @@ tcp_pair::plan plan_of(const path& over) {
     plan.seed = over.seed;
     plan.client.size = std::uint64_t{1} << 40U;
     plan.client.write_size = 65'536;
-    for (link_faults* faults : {&plan.to_server, &plan.to_client}) {
+    for (wire_faults* faults : {&plan.to_server, &plan.to_client}) {
         faults->delay = over.round_trip / 2;
         faults->loss = over.loss;
         faults->jitter = over.jitter;

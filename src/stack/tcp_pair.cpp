@@ -189,7 +189,7 @@ void tcp_pair::flush(int which) {
 
 void tcp_pair::put_on_link(int from, packet what) {
     side& one = sides_[from];
-    const link_faults& faults = one.faults;
+    const wire_faults& faults = one.faults;
     ++one.segments;
     one.wire_bytes += what.bytes.size() + ip_header;
     if (random_.fraction() < faults.loss) {

@@ -14,7 +14,7 @@
 namespace runnel::stack {
 
 /// What a direction of the link between two connections does to segments.
-struct link_faults {
+struct wire_faults {
     double loss = 0;
     double duplicate = 0;
     double corrupt = 0;
@@ -45,8 +45,8 @@ public:
         std::uint64_t seed = 1;
         side_plan client;
         side_plan server;
-        link_faults to_server;
-        link_faults to_client;
+        wire_faults to_server;
+        wire_faults to_client;
         tcp_config client_config;
         tcp_config server_config;
         duration limit = std::chrono::hours(1);
@@ -70,7 +70,7 @@ public:
         tcp_environment environment;
         std::unique_ptr<tcp_connection> connection;
         side_plan plan;
-        link_faults faults; // of what it sends
+        wire_faults faults; // of what it sends
         std::uint64_t written = 0;
         std::uint64_t read = 0;
         double read_credit = 0;

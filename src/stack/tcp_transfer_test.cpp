@@ -49,7 +49,7 @@ tcp_pair::plan with_faults(std::uint64_t seed) {
     if (dice.below(5) == 0) {
         plan.server.read_rate = 100'000;
     }
-    for (link_faults* faults : {&plan.to_server, &plan.to_client}) {
+    for (wire_faults* faults : {&plan.to_server, &plan.to_client}) {
         faults->loss = dice.below(3) == 0 ? 0 : dice.fraction() * 0.15;
         faults->duplicate = dice.below(3) == 0 ? dice.fraction() * 0.1 : 0;
         faults->reorder = dice.below(3) == 0 ? dice.fraction() * 0.3 : 0;

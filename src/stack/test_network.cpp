@@ -121,7 +121,7 @@ void test_network::inject(const ip_address& from, const ip_address& to, const tc
 }
 
 void test_network::put(host* from, packet what) {
-    const link_faults& faults = options_.faults;
+    const wire_faults& faults = options_.faults;
     if (random_.fraction() < faults.loss) {
         return;
     }

@@ -21,7 +21,7 @@ class test_network {
 public:
     struct options {
         std::uint64_t seed = 1;
-        link_faults faults;
+        wire_faults faults;
         std::uint32_t mtu = 1500;
         std::uint32_t burst = 65'000;
         /// Whether a receiver is spared the checksums (they are made and right all the same).

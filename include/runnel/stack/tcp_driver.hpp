@@ -35,6 +35,14 @@ public:
         if (due != never && (!armed() || due < deadline())) {
             loop_->arm(*this, due);
         }
+        if (use_ != nullptr) {
+            use_(context_);
+        }
+    }
+    /// Sets what is called after every use of the layer: it may have used the network below.
+    void on_use(void (*use)(void* context) noexcept, void* context) noexcept {
+        use_ = use;
+        context_ = context;
     }
 
 private:
@@ -44,6 +52,8 @@ private:
         driver.arm();
     }
 
+    void (*use_)(void* context) noexcept = nullptr;
+    void* context_ = nullptr;
     loop* loop_;
     tcp_layer* layer_;
 };

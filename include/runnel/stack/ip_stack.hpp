@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runnel/async/loop.hpp"
+#include "runnel/async/timer.hpp"
+#include "runnel/stack/ip/network.hpp"
+#include "runnel/stack/tcp_driver.hpp"
+
+namespace runnel::inline v0::stack {
+
+/// A TCP/IP stack at work: a network and TCP above it, driven by the current loop. Links, addresses
+/// and routes are added to `net()`; flows come from `connect` and `listen` with `tcp()`.
+///
+/// When it goes, its flows and listeners are told (`errc::aborted`), and its peers, too.
+class ip_stack {
+public:
+    struct options {
+        network_options network;
+        tcp_layer::options tcp;
+    };
+
+    explicit ip_stack(const options& how);
+    ip_stack() : ip_stack(options()) {}
+    ip_stack(const ip_stack&) = delete;
+    ip_stack& operator=(const ip_stack&) = delete;
+    ~ip_stack();
+
+    [[nodiscard]] network& net() noexcept { return network_; }
+    [[nodiscard]] tcp_driver& tcp() noexcept { return driver_; }
+    [[nodiscard]] time_point now() const noexcept { return driver_.now(); }
+
+    /// To be called after the network was used directly: its next deadline may have changed.
+    void arm() noexcept;
+
+private:
+    struct wakeup final : timer {
+        wakeup(ip_stack& owner, function fire) noexcept : timer(fire), stack(owner) {}
+        ip_stack& stack;
+    };
+    void pump() noexcept;
+
+    network network_;
+    tcp_layer layer_;
+    tcp_driver driver_;
+    wakeup pump_;
+    wakeup timer_;
+};
+
+} // namespace runnel::inline v0::stack
