@@ -182,11 +182,13 @@ TEST(Progress, RewritesItsLineAndRemovesIt) {
         status_line line(target);
         line.show("one");
         line.show("two");
+        target.write_line("a message\n"); // in its place
+        line.show("three");
     }
     std::array<char, 64> read_back{};
     const ssize_t count = read(ends[0], read_back.data(), read_back.size());
     EXPECT_EQ(std::string_view(read_back.data(), static_cast<std::size_t>(count)),
-              "\rone\033[K\rtwo\033[K\r\033[K");
+              "one\033[K\rtwo\033[K\r\033[Ka message\nthree\033[K\r\033[K");
     close(ends[0]);
     close(ends[1]);
 }

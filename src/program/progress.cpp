@@ -56,14 +56,14 @@ std::string render_transfer(const transfer_state& state, std::size_t width) {
 
 void status_line::show(std::string_view line) {
     if (active()) {
-        target_.write(fmt::format("\r{}\033[K", line));
+        target_.write(fmt::format("{}\033[K\r", line));
         shown_ = true;
     }
 }
 
 void status_line::clear() {
     if (shown_) {
-        target_.write("\r\033[K");
+        target_.write("\033[K");
         shown_ = false;
     }
 }

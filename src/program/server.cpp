@@ -202,11 +202,11 @@ int server::summarize(duration took) {
         aborted += each.aborted();
     }
     if (options_.stats) {
-        session_.err.write(fmt::format("{} in {}: {} failed, {} ended early, in {}, out {}\n",
-                                       plural(figures.accepted, "connection"), human_duration(took),
-                                       figures.failed, aborted,
-                                       human_bytes(static_cast<double>(figures.bytes_in)),
-                                       human_bytes(static_cast<double>(figures.bytes_out))));
+        session_.err.write_line(fmt::format("{} in {}: {} failed, {} ended early, in {}, out {}\n",
+                                            plural(figures.accepted, "connection"),
+                                            human_duration(took), figures.failed, aborted,
+                                            human_bytes(static_cast<double>(figures.bytes_in)),
+                                            human_bytes(static_cast<double>(figures.bytes_out))));
     }
     if (options_.json) {
         json_writer json;

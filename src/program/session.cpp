@@ -19,7 +19,7 @@ std::string message_prefix(const command_page& page) {
 }
 
 void session::complain(std::string_view what) const {
-    err.write(fmt::format("{}: {}\n", message_prefix(page), printable(what)));
+    err.write_line(fmt::format("{}: {}\n", message_prefix(page), printable(what)));
 }
 
 void session::complain(const error& what) const {

@@ -74,6 +74,10 @@ bool terminal::write(std::string_view text) const noexcept {
     return true;
 }
 
+bool terminal::write_line(std::string_view text) const {
+    return interactive_ ? write("\033[K" + std::string(text)) : write(text);
+}
+
 std::string printable(std::string_view text) {
     std::string out;
     for (const char c : text) {

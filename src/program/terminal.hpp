@@ -39,6 +39,8 @@ public:
     /// Writes all of `text`. False if the stream does not take it; output to a pipe that nobody
     /// reads any more is lost in silence.
     bool write(std::string_view text) const noexcept;
+    /// The same for whole lines, which on a terminal take the place of a status line.
+    bool write_line(std::string_view text) const;
 
 private:
     int fd_;

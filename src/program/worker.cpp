@@ -128,7 +128,7 @@ void worker::report(const connection& record, duration took) {
     if (options_.verbose) {
         const std::string target = record.target.empty() ? "" : " -> " + record.target;
         const std::string ends = record.failure ? human_error(*record.failure) : record.ends;
-        session_.err.write(
+        session_.err.write_line(
             printable(fmt::format("#{} {}{}  in {}  out {}  {}  {}", record.number, record.client,
                                   target, human_bytes(static_cast<double>(record.in.bytes_read)),
                                   human_bytes(static_cast<double>(record.out.bytes_written)),

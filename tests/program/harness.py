@@ -54,14 +54,15 @@ class Process:
     def __init__(self, command, **options):
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("stdout", subprocess.DEVNULL)
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, **options)
+        options.setdefault("stderr", subprocess.PIPE)
+        self.process = subprocess.Popen(command, **options)
         self.lines = []
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self):
-        for line in self.process.stderr:
+        for line in self.process.stderr or ():
             with self._changed:
                 self.lines.append(line.decode(errors="replace").rstrip("\n"))
                 self._changed.notify_all()
@@ -95,7 +96,8 @@ class Process:
         """Waits for the end; gives the exit status."""
         status = self.process.wait(timeout)
         self._reader.join(timeout)
-        self.process.stderr.close()
+        if self.process.stderr:
+            self.process.stderr.close()
         return status
 
     def kill(self):
