@@ -35,9 +35,7 @@ public:
         : name_(std::move(name)), wrap_(wrap), reads_at_once_(reads_at_once) {}
 
     [[nodiscard]] std::string name() const override { return name_; }
-    [[nodiscard]] std::vector<backend_kind> backends() const override {
-        return {backend_kind::virtual_time, backend_kind::epoll};
-    }
+    [[nodiscard]] std::vector<backend_kind> backends() const override { return every_backend(); }
     [[nodiscard]] traits properties() const override {
         return {.buffering = capacity,
                 .keeps = capacity,
@@ -116,9 +114,7 @@ const registration chained(std::make_unique<wrapped_transport>("concat", [](flow
 class duplex_transport final : public transport {
 public:
     [[nodiscard]] std::string name() const override { return "duplex"; }
-    [[nodiscard]] std::vector<backend_kind> backends() const override {
-        return {backend_kind::virtual_time, backend_kind::epoll};
-    }
+    [[nodiscard]] std::vector<backend_kind> backends() const override { return every_backend(); }
     [[nodiscard]] traits properties() const override {
         return {.buffering = capacity, .keeps = capacity, .delivers_before_reset = true};
     }
