@@ -33,6 +33,8 @@ struct traits {
     /// Whether a read that waits takes what arrives at once, and not at a pace of its own: only
     /// then a close discards nothing as long as somebody reads.
     bool reads_at_once = true;
+    /// Whether pipes of the kernel are kept open for later, as `proxy` does with bulk data.
+    bool keeps_pipes = false;
     /// Bytes sent each way at once by the largest test.
     std::size_t bulk = std::size_t{64} << 20;
     /// Whether reads and writes allocate nothing in the steady state.
