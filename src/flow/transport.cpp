@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runnel/flow/transport.hpp"
 
+#include "layered_listener.hpp"
+
 #include "runnel/async/deadline.hpp"
 #include "runnel/async/loop.hpp"
 
@@ -18,37 +20,6 @@ result<duration> connect_limit_of(const endpoint& place) {
     return place.params().duration(connect_timeout.name, duration::max(),
                                    std::chrono::milliseconds(1));
 }
-
-/// The listener below, whose flows go through a layer before they are given out.
-class layered_listener final : public listener {
-public:
-    layered_listener(listener_ptr below, const transport_layer& how, endpoint whole)
-        : below_(std::move(below)), how_(&how), whole_(std::move(whole)) {}
-
-    task<result<flow_ptr>> accept() override {
-        for (;;) {
-            auto raw = co_await below_->accept();
-            if (!raw) {
-                co_return raw;
-            }
-            auto ready = co_await how_->accept(std::move(*raw), whole_);
-            if (ready || ready.error() == errc::cancelled) {
-                co_return ready;
-            }
-        }
-    }
-    [[nodiscard]] flow_address local() const override { return below_->local(); }
-    void close() noexcept override { below_->close(); }
-    [[nodiscard]] listener_statistics statistics() const noexcept override {
-        return below_->statistics();
-    }
-    void on_pause(pause_function report) override { below_->on_pause(std::move(report)); }
-
-private:
-    listener_ptr below_;
-    const transport_layer* how_;
-    endpoint whole_;
-};
 
 error cannot(const endpoint& place, std::string_view scheme, std::string_view what) {
     return {errc::not_supported, "endpoint \"" + place.to_string() + "\": " + std::string(what) +
@@ -157,11 +128,16 @@ task<result<listener_ptr>> transport_registry::listen_checked(endpoint at) const
     if (!how.accept) {
         co_return fail(cannot(at, outermost, "nothing listens through the layer"));
     }
+    if (how.check_listen) {
+        if (auto fine = how.check_listen(at); !fine) {
+            co_return fail(std::move(fine.error()));
+        }
+    }
     auto below = co_await listen_checked(at.inner());
     if (!below) {
         co_return below;
     }
-    co_return std::make_unique<layered_listener>(std::move(*below), how, std::move(at));
+    co_return make_layered_listener(std::move(*below), how, std::move(at));
 }
 
 } // namespace runnel::inline v0

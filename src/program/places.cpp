@@ -5,6 +5,7 @@
 #include "runnel/flow/scheme.hpp"
 #include "runnel/host/system_resolver.hpp"
 #include "runnel/host/transports.hpp"
+#include "runnel/tls/transports.hpp"
 
 #include <fmt/format.h>
 
@@ -31,6 +32,7 @@ public:
     all_transports() {
         host::register_transports(registry_, names_);
         register_pipe_transport(registry_);
+        tls::register_layer(registry_);
     }
     [[nodiscard]] const transport_registry& registry() const noexcept { return registry_; }
     [[nodiscard]] chosen_resolver& names() noexcept { return names_; }
@@ -69,7 +71,8 @@ const std::map<std::string_view, std::string_view>& scheme_texts() {
         {"file", "A file, for reading unless a parameter says otherwise."},
         {"fd", "A descriptor that this program was started with; to listen, a listening socket, as "
                "systemd passes it."},
-        {"pipe", "A pipe in memory, for use within one process."}};
+        {"pipe", "A pipe in memory, for use within one process."},
+        {"tls", "TLS 1.2 or 1.3 over any of these. To listen, with cert=FILE and key=FILE."}};
     return texts;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core.hpp"
 
-#include "detached.hpp"
+#include "../flow/detached.hpp"
 #include "runnel/async/deadline.hpp"
 #include "runnel/async/sleep.hpp"
 #include "runnel/tls/error.hpp"

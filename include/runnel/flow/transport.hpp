@@ -44,6 +44,8 @@ struct transport_layer {
     /// on.
     std::function<task<result<flow_ptr>>(flow_ptr below, const endpoint& whole)> connect = {};
     std::function<task<result<flow_ptr>>(flow_ptr below, const endpoint& whole)> accept = {};
+    /// Says before anything listens whether `accept` can do its work there.
+    std::function<result<void>(const endpoint& whole)> check_listen = {};
     std::vector<parameter_info> parameters = {};
 };
 
@@ -63,7 +65,8 @@ public:
     [[nodiscard]] task<result<flow_ptr>> connect(endpoint to) const;
 
     /// Listens at an endpoint; errors as of `connect`. Flows of an endpoint with layers have passed
-    /// them all when `accept` gives them; one that fails to is dropped and not reported.
+    /// them all when `accept` gives them; one that fails to is dropped and not reported. Up to 256
+    /// are on their way at a time, in no order.
     [[nodiscard]] task<result<listener_ptr>> listen(endpoint at) const;
 
     /// Finds the mistakes that can be found without opening anything: a scheme that was not added,

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace runnel::inline v0::tls {
+namespace runnel::inline v0 {
 
 /// Runs a task that nobody awaits: it holds what it needs, and ends when what it waits for ends. It
 /// is a guest of the loop, which stops it and waits for it before its `run` returns.
@@ -26,4 +26,4 @@ inline void run_detached(task<void> work, const char* name) noexcept {
     }
 }
 
-} // namespace runnel::inline v0::tls
+} // namespace runnel::inline v0
