@@ -110,6 +110,7 @@ std::vector<parameter_info> parameters_of(std::string_view scheme) {
 }
 
 topic_page endpoint_topic() {
+    static_cast<void>(transports()); // which brings schemes of its own
     topic_page topic;
     topic.title = "Endpoints";
     topic.paragraphs = {
@@ -125,6 +126,7 @@ topic_page endpoint_topic() {
 }
 
 topic_page parameter_topic() {
+    static_cast<void>(transports());
     topic_page topic;
     topic.title = "Endpoint parameters";
     topic.is_long = true;
