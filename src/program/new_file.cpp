@@ -37,6 +37,9 @@ result<void> new_file::check_name() const {
     if (S_ISDIR(status.st_mode)) {
         return fail(error::from_errno(EISDIR, "open " + path_));
     }
+    if (!S_ISREG(status.st_mode)) { // a device, say, which a rename would take away
+        return fail(errc::invalid_argument, path_ + " exists and is not a regular file");
+    }
     return replace_ ? result<void>() : fail(already_exists(path_));
 }
 

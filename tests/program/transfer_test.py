@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import struct
 
 import harness
@@ -67,6 +68,13 @@ class Transfer(harness.TestCase):
         for text in (out, receiver.process.stdout.read()):
             figures = json.loads(text)
             self.assertEqual((figures["bytes"], figures["sha256"]), (len(content), digest))
+
+    def test_refuses_to_replace_what_is_no_regular_file(self):
+        os.mkfifo(self.path("out"))
+        status, _, err = run("recv", "tcp://127.0.0.1:1", self.path("out"), "--force")
+        self.assertEqual(status, 1)
+        self.assertIn(f"{self.path('out')} exists and is not a regular file", err)
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.path("out")).st_mode))
 
     def test_refuses_to_replace_a_file_unless_forced(self):
         before, _ = self.make_file("out", 10)
