@@ -20,7 +20,7 @@ frame_ptr arp_frame(const arp_message& message) {
 
 bool network_core::is_conflict(const network_interface& in, ipv4_address sender,
                                mac_address mac) const noexcept {
-    return mac != in.mac() && std::ranges::any_of(in.addresses, [&](const interface_address& one) {
+    return mac != in.mac && std::ranges::any_of(in.addresses, [&](const interface_address& one) {
                return one.prefix.address() == sender;
            });
 }
@@ -67,7 +67,7 @@ void network_core::receive_arp(network_interface& in, frame_ptr one, time_point 
     }
     arp_message reply;
     reply.what = arp_message::kind::reply;
-    reply.sender_mac = in.mac();
+    reply.sender_mac = in.mac;
     reply.sender = message->target;
     reply.target_mac = message->sender_mac;
     reply.target = message->sender;
@@ -78,7 +78,7 @@ void network_core::receive_arp(network_interface& in, frame_ptr one, time_point 
 /// Tells everybody where an address of ours is.
 void network_core::announce(network_interface& on, ipv4_address address) {
     arp_message message;
-    message.sender_mac = on.mac();
+    message.sender_mac = on.mac;
     message.sender = address;
     message.target = address;
     ++counters.arp_sent;
@@ -107,7 +107,7 @@ void network_core::ask_questions(network_interface& on, time_point now) {
             continue;
         }
         arp_message message;
-        message.sender_mac = on.mac();
+        message.sender_mac = on.mac;
         message.sender = mine->prefix.address().v4();
         message.target = about.target.v4();
         ++counters.arp_sent;

@@ -165,6 +165,11 @@ void network_core::receive_icmp_error(ip_packet& packet, std::uint8_t type, std:
         error.number = sequence(quoted->number);
         error.mtu = mtu;
         tcp->on_icmp_error(error, now);
+    } else if (quoted->protocol == ip_protocol::udp && unreachable) {
+        const bool refused = v6 ? code == 4 : code == 3 || code == 2;
+        sockets.fail({quoted->source, quoted->source_port},
+                     {quoted->destination, quoted->destination_port},
+                     refused ? errc::refused : errc::unreachable);
     } else if (quoted->protocol == (v6 ? ip_protocol::icmpv6 : ip_protocol::icmp) &&
                echo != nullptr) {
         // What is quoted of an echo request: its numbers stand where TCP has its sequence number.

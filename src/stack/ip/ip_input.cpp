@@ -2,27 +2,13 @@
 #include "network_core.hpp"
 
 #include "runnel/core/checksum.hpp"
+#include "runnel/stack/link/segmentation.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 namespace runnel::inline v0::stack {
 namespace {
-
-/// Whether the transport checksum is right, over all pieces of a packet that begins with it.
-bool checksum_valid(const frame& packet, const ip_header& ip) noexcept {
-    const std::size_t size = packet.size();
-    checksum sum = ip.source.is_v4()
-                       ? checksum::pseudo_header(ip.source.v4(), ip.destination.v4(), ip.protocol,
-                                                 static_cast<std::uint16_t>(size))
-                       : checksum::pseudo_header(ip.source.v6(), ip.destination.v6(), ip.protocol,
-                                                 static_cast<std::uint32_t>(size));
-    sum.add(packet.head());
-    for (const buffer& slice : packet.slices()) {
-        sum.add(slice.span());
-    }
-    return sum.valid();
-}
 
 /// Addresses that no packet comes from (RFC 1122 3.2.1.3, RFC 4291 2.7).
 bool is_bad_source(const network_interface& in, const ip_address& source) noexcept {
@@ -41,7 +27,36 @@ bool is_subnet_broadcast(const network_interface& in, const ip_address& address)
 
 } // namespace
 
+bool transport_checksum_valid(frame& packet, const ip_header& ip) noexcept {
+    const std::size_t size = packet.size() - ip.header_size;
+    checksum sum = ip.source.is_v4()
+                       ? checksum::pseudo_header(ip.source.v4(), ip.destination.v4(), ip.protocol,
+                                                 static_cast<std::uint16_t>(size))
+                       : checksum::pseudo_header(ip.source.v6(), ip.destination.v6(), ip.protocol,
+                                                 static_cast<std::uint32_t>(size));
+    std::size_t skipped = ip.header_size;
+    const auto add = [&](std::span<const std::byte> piece) {
+        const std::size_t part = std::min(skipped, piece.size());
+        skipped -= part;
+        sum.add(piece.subspan(part));
+    };
+    add(packet.head());
+    for (const buffer& slice : packet.slices()) {
+        add(slice.span());
+    }
+    return sum.valid();
+}
+
 void network_core::receive_frame(network_interface& in, frame_ptr one, time_point now) {
+    if (one->offload.cut == segmentation::udp) {
+        // Datagrams keep their bounds, so each is received by itself.
+        frame_list pieces;
+        cut_segments(std::move(one), false, pieces);
+        while (!pieces.empty()) {
+            receive_frame(in, pieces.pop_front(), now);
+        }
+        return;
+    }
     if (!in.is_ethernet()) {
         const auto first = one->front(1);
         if (first.empty()) {
@@ -52,6 +67,16 @@ void network_core::receive_frame(network_interface& in, frame_ptr one, time_poin
         return;
     }
     std::span<const std::byte> front = one->front(ethernet_header_size);
+    if (front.size() == ethernet_header_size && !in.options.vlan &&
+        std::memcmp(front.data(), in.mac.bytes().data(), mac_address::byte_count) == 0) {
+        // What nearly all frames are.
+        const std::uint16_t type = load_be16(front.data() + 12);
+        if (type == ether_type::ipv4 || type == ether_type::ipv6) {
+            one->remove_prefix(ethernet_header_size);
+            receive_ip(in, std::move(one), type == ether_type::ipv6, now);
+            return;
+        }
+    }
     if (!front.empty() && load_be16(front.data() + 12) == ether_type::vlan) {
         front = one->front(ethernet_header_size + vlan_tag_size);
     }
@@ -64,7 +89,7 @@ void network_core::receive_frame(network_interface& in, frame_ptr one, time_poin
         drop(network_drop::unknown_frame);
         return;
     }
-    if (header->destination != in.mac() && !header->destination.is_multicast()) {
+    if (header->destination != in.mac && !header->destination.is_multicast()) {
         drop(network_drop::other_machine);
         return;
     }
@@ -100,30 +125,46 @@ void network_core::receive_ip(network_interface& in, frame_ptr one, bool v6, tim
             front = one->front(std::min(size, frame::max_front));
         }
     }
-    auto header = v6 ? parse_ipv6(front, size) : parse_ipv4(front, size);
-    if (!header) {
-        drop(header.error());
-        return;
-    }
     ip_packet packet;
-    packet.header = *header;
-    packet.in = &in;
-    one->truncate(header->total_size);
-    packet.data = std::move(one);
-    const bool from_ourselves = in.number != 0 && is_ours(packet.header.source);
-    if (from_ourselves || is_bad_source(in, packet.header.source)) {
-        drop(network_drop::bad_source);
+    const auto parsed =
+        v6 ? parse_ipv6(front, size, packet.header) : parse_ipv4(front, size, packet.header);
+    if (!parsed) {
+        drop(parsed.error());
         return;
     }
-    if (!is_for_us(in, packet)) {
-        drop(network_drop::not_ours);
-        return;
+    packet.in = &in;
+    one->truncate(packet.header.total_size);
+    packet.data = std::move(one);
+    if (!is_like_the_last(packet)) {
+        const bool from_ourselves = in.number != 0 && is_ours(packet.header.source);
+        if (from_ourselves || is_bad_source(in, packet.header.source)) {
+            drop(network_drop::bad_source);
+            return;
+        }
+        if (!is_for_us(in, packet)) {
+            drop(network_drop::not_ours);
+            return;
+        }
+        if (!packet.to_group) {
+            last_source = packet.header.source;
+            last_destination = packet.header.destination;
+            last_generation = generation;
+            last_in = in.number;
+        }
     }
     if (packet.header.is_fragment()) {
         receive_fragment(packet, now);
         return;
     }
     dispatch(packet, now);
+}
+
+/// Whether a packet has the addresses of the one before, which were found to be right. Packets come
+/// in trains.
+bool network_core::is_like_the_last(const ip_packet& packet) const noexcept {
+    return last_generation == generation && last_in == packet.in->number &&
+           last_source == packet.header.source && last_destination == packet.header.destination &&
+           (!any_destination || packet.header.protocol == ip_protocol::tcp);
 }
 
 bool network_core::is_for_us(const network_interface& in, ip_packet& packet) const noexcept {
@@ -138,9 +179,9 @@ bool network_core::is_for_us(const network_interface& in, ip_packet& packet) con
     if (to.is_multicast()) {
         packet.to_group = true;
         if (to.is_v4()) {
-            return to.v4() == ipv4_address::all_hosts();
+            return to.v4() == ipv4_address::all_hosts() || sockets.wants(to, in.number);
         }
-        if (to.v6() == ipv6_address::all_nodes()) {
+        if (to.v6() == ipv6_address::all_nodes() || sockets.wants(to, in.number)) {
             return true;
         }
         // Solicited-node groups of our addresses (RFC 4291 2.7.1), the tentative ones too.
@@ -204,13 +245,13 @@ void network_core::receive_fragment(ip_packet& packet, time_point now) {
     frame_ptr all = frame::make();
     std::memcpy(all->append(header.size()), header.data(), header.size());
     all->add(std::move(whole.payload));
-    auto again = v6 ? parse_ipv6(all->front(header.size()), all->size())
-                    : parse_ipv4(all->front(header.size()), all->size());
-    if (!again || again->is_fragment()) {
+    packet.header = ip_header();
+    const auto again = v6 ? parse_ipv6(all->front(header.size()), all->size(), packet.header)
+                          : parse_ipv4(all->front(header.size()), all->size(), packet.header);
+    if (!again || packet.header.is_fragment()) {
         drop(network_drop::bad_fragment);
         return;
     }
-    packet.header = *again;
     if (whole.congestion_marked) {
         packet.header.traffic_class |= ecn_experienced;
     }
@@ -223,6 +264,9 @@ void network_core::dispatch(ip_packet& packet, time_point now) {
     switch (packet.header.protocol) {
     case ip_protocol::tcp:
         receive_tcp(packet, now);
+        return;
+    case ip_protocol::udp:
+        receive_udp(packet, now);
         return;
     case ip_protocol::icmp:
     case ip_protocol::icmpv6:
@@ -247,9 +291,14 @@ void network_core::receive_tcp(ip_packet& packet, time_point now) {
         drop(network_drop::bad_source);
         return;
     }
-    packet.strip();
     frame& data = *packet.data;
-    std::span<const std::byte> head = data.front(smallest);
+    const bool verified = data.offload.checksum_verified || data.offload.needs_checksum;
+    if (!verified && !transport_checksum_valid(data, packet.header)) {
+        drop(network_drop::bad_transport_checksum);
+        return;
+    }
+    packet.strip();
+    const std::span<const std::byte> head = data.front(smallest);
     if (head.empty()) {
         drop(network_drop::truncated);
         return;
@@ -257,11 +306,6 @@ void network_core::receive_tcp(ip_packet& packet, time_point now) {
     const std::size_t size = (std::to_integer<std::size_t>(head[12]) >> 4U) * 4;
     if (size < smallest || data.front(size).empty()) {
         drop(size < smallest ? network_drop::bad_header : network_drop::truncated);
-        return;
-    }
-    const bool verified = data.offload.checksum_verified || data.offload.needs_checksum;
-    if (!verified && !checksum_valid(data, packet.header)) {
-        drop(network_drop::bad_transport_checksum);
         return;
     }
     if (tcp == nullptr) {

@@ -47,13 +47,12 @@ std::uint32_t network_core::mtu_to(const ip_address& remote, std::uint32_t of_li
 }
 
 /// The way to an address, from the cache or found anew; null where there is none.
-cached_way* network_core::find_way(const ip_address& remote, time_point now) {
+cached_way* network_core::find_way(const ip_address& remote) {
     const std::size_t place = mix_hash(way_secret, remote.hash()) % way_count;
     cached_way& way = ways[place];
     if (way.generation == generation && way.remote == remote) {
         return &way;
     }
-    std::erase_if(path_mtus, [&](const path_mtu& one) { return one.until <= now; });
     const route* const over = routes.find(remote);
     network_interface* via = nullptr;
     ip_address next_hop = remote;
@@ -90,7 +89,7 @@ bool network_core::resolve(cached_way& way, time_point now) {
         return true;
     }
     ethernet_header header;
-    header.source = via.mac();
+    header.source = via.mac;
     header.type = type_of(way.remote);
     header.vlan = via.options.vlan;
     const ip_address& hop = way.next_hop;
@@ -142,7 +141,7 @@ void network_core::put(network_interface& over, frame_ptr one) {
 void network_core::send_link_frame(network_interface& over, mac_address to, std::uint16_t type,
                                    frame_ptr one) {
     if (over.is_ethernet()) {
-        const ethernet_header header{to, over.mac(), type, over.options.vlan};
+        const ethernet_header header{to, over.mac, type, over.options.vlan};
         const std::size_t size = ethernet_header_size + (over.options.vlan ? vlan_tag_size : 0);
         write_ethernet(header, {one->prepend(size), size});
     }
@@ -154,7 +153,7 @@ bool network_core::send_tcp(const tcp_key& key, tcp_way_hint& hint, tcp_segment&
     const ip_address remote = ip_address(ipv6_address(key.remote)).unmapped();
     cached_way* way = hint.generation == generation ? &ways[hint.index] : nullptr;
     if (way == nullptr || way->generation != generation || way->remote != remote) {
-        way = find_way(remote, now);
+        way = find_way(remote);
         if (way == nullptr) {
             drop(network_drop::no_route);
             segment.payload.clear();
@@ -255,7 +254,7 @@ bool network_core::send_packet(const ip_header& header, frame_ptr payload, netwo
         direct.until = time_point::min();
         way = &direct;
     } else {
-        way = find_way(to, now);
+        way = find_way(to);
     }
     if (way == nullptr) {
         drop(network_drop::no_route);
@@ -289,7 +288,8 @@ void network_core::send_fragments(cached_way& way, const ip_header& header, fram
     const bool v4 = header.destination.is_v4();
     const std::size_t front = v4 ? ipv4_header_size : ipv6_header_size + ipv6_fragment_size;
     const std::size_t part_size = (way.mtu - front) / 8 * 8;
-    if ((v4 && header.dont_fragment) || payload->size() > 0xffff - front) {
+    const std::size_t largest = v4 ? 0xffff - ipv4_header_size : 0xffff;
+    if ((v4 && header.dont_fragment) || payload->size() > largest) {
         drop(network_drop::too_big);
         return;
     }

@@ -185,12 +185,11 @@ void write_arp(const arp_message& message, std::span<std::byte, arp_size> out) n
     store_be32(out.data() + 24, message.target.number());
 }
 
-std::expected<ip_header, network_drop> parse_ipv4(std::span<const std::byte> bytes,
-                                                  std::size_t available) noexcept {
+std::expected<void, network_drop> parse_ipv4(std::span<const std::byte> bytes,
+                                             std::size_t available, ip_header& header) noexcept {
     if (bytes.size() < ipv4_header_size) {
         return refuse(network_drop::truncated);
     }
-    ip_header header;
     header.header_size = (byte_at(bytes, 0) & 15U) * std::size_t{4};
     header.total_size = load_be16(bytes.data() + 2);
     if (byte_at(bytes, 0) >> 4U != 4 || header.header_size < ipv4_header_size ||
@@ -213,16 +212,15 @@ std::expected<ip_header, network_drop> parse_ipv4(std::span<const std::byte> byt
     header.protocol = byte_at(bytes, 9);
     header.source = ipv4_address(bytes.subspan<12, 4>());
     header.destination = ipv4_address(bytes.subspan<16, 4>());
-    return header;
+    return {};
 }
 
-std::expected<ip_header, network_drop> parse_ipv6(std::span<const std::byte> bytes,
-                                                  std::size_t available) noexcept {
+std::expected<void, network_drop> parse_ipv6(std::span<const std::byte> bytes,
+                                             std::size_t available, ip_header& header) noexcept {
     if (bytes.size() < ipv6_header_size) {
         return refuse(network_drop::truncated);
     }
     const std::uint32_t first = load_be32(bytes.data());
-    ip_header header;
     header.header_size = ipv6_header_size;
     header.total_size = ipv6_header_size + load_be16(bytes.data() + 4);
     if (first >> 28U != 6) {
@@ -242,7 +240,7 @@ std::expected<ip_header, network_drop> parse_ipv6(std::span<const std::byte> byt
     if (const auto why = walk.run()) {
         return refuse(*why);
     }
-    return header;
+    return {};
 }
 
 void write_ipv4(const ip_header& header, std::size_t payload,

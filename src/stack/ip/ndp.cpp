@@ -84,7 +84,7 @@ void network_core::start_ipv6(network_interface& on, time_point now) {
     if (!on.is_ethernet()) {
         return;
     }
-    const ipv6_address mine(0xfe80'0000'0000'0000, interface_identifier(on.mac()));
+    const ipv6_address mine(0xfe80'0000'0000'0000, interface_identifier(on.mac));
     interface_address link_local;
     link_local.prefix = ip_prefix(mine, 64);
     link_local.automatic = true;
@@ -142,7 +142,7 @@ void network_core::ask_neighbour(network_interface& on, const neighbour_table::q
     std::memcpy(body.data() + 8, about.target.v6().bytes().data(), 16);
     const ip_address group = solicited_node(about.target.v6());
     // A unicast probe is sent as one; its Ethernet address is what the table still believes.
-    send_ndp(on, mine->prefix.address(), about.to ? about.target : group, body, on.mac(), now);
+    send_ndp(on, mine->prefix.address(), about.to ? about.target : group, body, on.mac, now);
 }
 
 void network_core::receive_ndp(ip_packet& packet, std::uint8_t type, time_point now) {
@@ -209,7 +209,7 @@ void network_core::receive_solicitation(ip_packet& packet, std::span<const std::
     answer[4] = std::byte{static_cast<std::uint8_t>(probing ? 0x20 : 0x60)}; // override, solicited
     std::memcpy(answer.data() + 8, body.data() + 8, 16);
     send_ndp(in, target, probing ? ip_address(ipv6_address::all_nodes()) : packet.header.source,
-             answer, in.mac(), now);
+             answer, in.mac, now);
 }
 
 void network_core::receive_advertisement(ip_packet& packet, std::span<const std::byte> body,
@@ -285,7 +285,7 @@ void network_core::take_prefix(network_interface& in, std::span<const std::byte>
         preferred > valid) {
         return;
     }
-    const ipv6_address mine(prefix.upper(), interface_identifier(in.mac()));
+    const ipv6_address mine(prefix.upper(), interface_identifier(in.mac));
     const auto known = std::ranges::find_if(in.addresses, [&](const interface_address& one) {
         return one.prefix.address() == ip_address(mine);
     });
@@ -351,8 +351,7 @@ void network_core::on_ndp_timer(network_interface& on, time_point now) {
         std::array<std::byte, 8> body{};
         body[0] = std::byte{icmpv6_type::router_solicitation};
         send_ndp(on, mine != nullptr ? mine->prefix.address() : ip_address(ipv6_address::any()),
-                 ipv6_address::all_routers(), body, mine != nullptr ? on.mac() : mac_address(),
-                 now);
+                 ipv6_address::all_routers(), body, mine != nullptr ? on.mac : mac_address(), now);
         --on.solicitations_left;
         on.next_solicitation = on.solicitations_left > 0 ? now + solicitation_gap : never;
     }

@@ -146,6 +146,12 @@ void network::flush(time_point now) {
 
 void network::accept_any_destination(bool on) noexcept {
     core_->any_destination = on;
+    ++core_->generation; // what was found right for the last packet may be no more
+}
+
+result<std::unique_ptr<udp_socket>> network::open_udp(const ip_endpoint& at,
+                                                      const udp_options& options) {
+    return core_->open_udp(at, options);
 }
 
 result<void> network::send_echo(const ip_address& to, std::uint16_t identifier,

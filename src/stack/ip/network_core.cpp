@@ -64,6 +64,8 @@ std::uint32_t network_core::add_interface(std::unique_ptr<link> device,
     added->options = with;
     added->device = std::move(device);
     added->neighbours = neighbour_table(options.neighbours);
+    added->medium = added->device->properties().medium;
+    added->mac = added->device->properties().mac;
     const std::uint32_t of_link = added->device->properties().mtu;
     added->mtu = with.mtu != 0 ? std::min(with.mtu, of_link) : of_link;
     added->device->on_ready(

@@ -5,6 +5,7 @@
 #include "runnel/stack/ip/network.hpp"
 #include "tcp_merger.hpp"
 #include "token_limit.hpp"
+#include "udp_table.hpp"
 
 #include <array>
 #include <memory>
@@ -29,6 +30,8 @@ struct network_interface {
     std::uint32_t number = 0;
     interface_options options;
     std::unique_ptr<link> device;
+    link_medium medium = link_medium::ethernet; // as the device says, and does not change
+    mac_address mac;
     std::uint32_t mtu = 0;
     std::vector<interface_address> addresses;
     neighbour_table neighbours;
@@ -39,10 +42,7 @@ struct network_interface {
     int solicitations_left = 0;
     time_point next_solicitation = never;
 
-    [[nodiscard]] bool is_ethernet() const noexcept {
-        return device->properties().medium == link_medium::ethernet;
-    }
-    [[nodiscard]] mac_address mac() const noexcept { return device->properties().mac; }
+    [[nodiscard]] bool is_ethernet() const noexcept { return medium == link_medium::ethernet; }
     /// An address of this family to speak from, if there is one.
     [[nodiscard]] const interface_address* any_address(ip_family family) const noexcept;
 };
@@ -80,6 +80,9 @@ struct path_mtu {
     std::uint32_t mtu = 0;
     time_point until{};
 };
+
+/// Whether the checksum of TCP or UDP is right in a packet that begins with its IP headers.
+[[nodiscard]] bool transport_checksum_valid(frame& packet, const ip_header& ip) noexcept;
 
 /// What `network` is inside; each part of it has a file of its own.
 class network_core {
@@ -123,10 +126,11 @@ public:
     void dispatch(ip_packet& packet, time_point now);
     void receive_fragment(ip_packet& packet, time_point now);
     void receive_tcp(ip_packet& packet, time_point now);
+    [[nodiscard]] bool is_like_the_last(const ip_packet& packet) const noexcept;
     [[nodiscard]] bool is_for_us(const network_interface& in, ip_packet& packet) const noexcept;
 
     // ip_output.cpp
-    [[nodiscard]] cached_way* find_way(const ip_address& remote, time_point now);
+    [[nodiscard]] cached_way* find_way(const ip_address& remote);
     [[nodiscard]] bool resolve(cached_way& way, time_point now);
     void send_frame(cached_way& way, frame_ptr one, time_point now);
     bool send_packet(const ip_header& header, frame_ptr payload, network_interface* over,
@@ -144,6 +148,13 @@ public:
     void report_later(const tcp_icmp_error& what);
     void send_waiting(network_interface& over, frame_list waiting, mac_address mac);
     void report_lost(frame_list lost);
+
+    // udp.cpp
+    [[nodiscard]] result<std::unique_ptr<udp_socket>> open_udp(const ip_endpoint& at,
+                                                               const udp_options& with);
+    result<void> send_datagram(const ip_endpoint& from, const ip_endpoint& to,
+                               const udp_options& with, buffer payload, time_point now);
+    void receive_udp(ip_packet& packet, time_point now);
 
     // arp.cpp
     void receive_arp(network_interface& in, frame_ptr one, time_point now);
@@ -182,9 +193,15 @@ public:
     tcp_upper* tcp = nullptr;
     bool any_destination = false;
     std::uint32_t generation = 1; // of routes, addresses and path MTUs
+    // The addresses of the last packet that was for us.
+    ip_address last_source;
+    ip_address last_destination;
+    std::uint32_t last_generation = 0;
+    std::uint32_t last_in = 0;
     std::vector<cached_way> ways;
     std::vector<path_mtu> path_mtus;
     reassembly fragments;
+    udp_table sockets;
     tcp_merger merger;
     token_limit icmp_limit;
     std::uint64_t way_secret;

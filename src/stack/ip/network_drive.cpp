@@ -23,7 +23,11 @@ bool network_core::pump(time_point now) {
         }
         more |= burst.size() == burst_size;
         while (!burst.empty()) {
-            receive_frame(one, burst.pop_front(), now);
+            frame_ptr first = burst.pop_front();
+            if (!burst.empty()) {
+                burst.front().prefetch();
+            }
+            receive_frame(one, std::move(first), now);
         }
     }
     if (tcp != nullptr) {
@@ -46,6 +50,9 @@ bool network_core::pump(time_point now) {
 
 time_point network_core::deadline() const noexcept {
     time_point first = fragments.deadline();
+    for (const path_mtu& one : path_mtus) {
+        first = std::min(first, one.until);
+    }
     for (const auto& each : interfaces) {
         first = std::min(
             {first, each->device->deadline(), each->neighbours.deadline(), ndp_deadline(*each)});
@@ -56,6 +63,9 @@ time_point network_core::deadline() const noexcept {
 void network_core::on_timer(time_point now) {
     if (const std::size_t late = fragments.on_timer(now); late != 0) {
         counters.dropped[static_cast<std::size_t>(network_drop::reassembly_given_up)] += late;
+    }
+    if (std::erase_if(path_mtus, [&](const path_mtu& one) { return one.until <= now; }) != 0) {
+        ++generation; // the path may take more again
     }
     for (std::size_t i = 0; i < interfaces.size(); ++i) {
         network_interface& one = *interfaces[i];

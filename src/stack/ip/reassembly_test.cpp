@@ -143,17 +143,17 @@ TEST(Reassembly, HoldsABoundedNumberOfEverything) {
 }
 
 TEST(Reassembly, PutsRandomCutsTogether) {
-    prng random(1);
+    prng numbers(1);
     for (int round = 0; round < 300; ++round) {
-        const std::string whole = text_of(random.between(1, 9000));
+        const std::string whole = text_of(numbers.between(1, 9000));
         std::vector<std::pair<std::size_t, std::size_t>> cuts;
         for (std::size_t at = 0; at < whole.size();) {
             const std::size_t size =
-                std::min<std::size_t>(whole.size() - at, random.between(1, 60) * 8 + 64);
+                std::min<std::size_t>(whole.size() - at, numbers.between(1, 60) * 8 + 64);
             cuts.emplace_back(at, size);
             at += size;
         }
-        std::shuffle(cuts.begin(), cuts.end(), random);
+        std::shuffle(cuts.begin(), cuts.end(), numbers);
         reassembly together({});
         reassembly::packet out;
         outcome last = outcome::waiting;

@@ -47,6 +47,8 @@ struct test_host {
 /// Hosts and the time they share.
 class test_lan {
 public:
+    explicit test_lan(time_point start = time_point(std::chrono::seconds(1000))) : now_(start) {}
+
     test_host& add(const network_options& options = {}) {
         return *hosts_.emplace_back(std::make_unique<test_host>(now_, options));
     }
@@ -92,12 +94,26 @@ public:
             }
         }
     }
+    /// Lets everything happen that is due at a moment of another clock.
+    void act_at(time_point now) {
+        now_ = now;
+        for (const auto& each : hosts_) {
+            if (each->net.deadline() <= now) {
+                each->net.on_timer(now);
+            }
+            if (each->tcp.deadline() <= now) {
+                each->tcp.on_timer(now);
+            }
+            while (each->net.pump(now)) {
+            }
+        }
+    }
     void run_for(duration span) {
         run_until([] { return false; }, span);
     }
 
 private:
-    time_point now_{std::chrono::seconds(1000)};
+    time_point now_;
     std::vector<std::unique_ptr<test_host>> hosts_;
 };
 

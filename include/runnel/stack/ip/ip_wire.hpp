@@ -105,15 +105,16 @@ struct ip_header {
 };
 
 /// Reads an IPv4 header (RFC 791 3.1) and verifies its checksum. Options are skipped. `bytes` is
-/// the beginning of a packet, at least its header; `available` how much there is of it.
-[[nodiscard]] std::expected<ip_header, network_drop> parse_ipv4(std::span<const std::byte> bytes,
-                                                                std::size_t available) noexcept;
+/// the beginning of a packet, at least its header; `available` how much there is of it. `out` is
+/// filled in place, because this is done for every packet and a copy is not free.
+[[nodiscard]] std::expected<void, network_drop>
+parse_ipv4(std::span<const std::byte> bytes, std::size_t available, ip_header& out) noexcept;
 
 /// Reads an IPv6 header and those that may follow it (RFC 8200 4), at most eight of them and at
 /// most as far as `bytes` goes. Options that are unknown are skipped or refused as their numbers
 /// say (4.2). A packet of which only fragments came ends at its fragment header.
-[[nodiscard]] std::expected<ip_header, network_drop> parse_ipv6(std::span<const std::byte> bytes,
-                                                                std::size_t available) noexcept;
+[[nodiscard]] std::expected<void, network_drop>
+parse_ipv6(std::span<const std::byte> bytes, std::size_t available, ip_header& out) noexcept;
 
 /// Writes an IPv4 header without options, with its checksum. `payload` is the size of what follows.
 void write_ipv4(const ip_header& header, std::size_t payload,

@@ -6,6 +6,7 @@
 #include "runnel/stack/ip/network_counters.hpp"
 #include "runnel/stack/ip/reassembly.hpp"
 #include "runnel/stack/ip/route_table.hpp"
+#include "runnel/stack/ip/udp_socket.hpp"
 #include "runnel/stack/link/link.hpp"
 #include "runnel/stack/tcp_lower.hpp"
 
@@ -141,6 +142,14 @@ public:
               time_point now) override;
     void flush(time_point now) override;
     void accept_any_destination(bool on) noexcept override;
+
+    // ---- UDP
+
+    /// Opens a UDP socket at an address of ours or any, and a port or (0) a free one. It must not
+    /// outlive the network. Errors: `unreachable` (not an address of ours), `address_in_use`,
+    /// `limit_exceeded` (no free port).
+    [[nodiscard]] result<std::unique_ptr<udp_socket>> open_udp(const ip_endpoint& at,
+                                                               const udp_options& options = {});
 
     // ---- ping
 

@@ -123,6 +123,16 @@ public:
     /// A copy with slices that are shared.
     [[nodiscard]] std::unique_ptr<frame, struct frame_deleter> clone() const;
 
+    /// Brings what is looked at first into the cache.
+    void prefetch() const noexcept {
+        const auto* const at = reinterpret_cast<const char*>(this);
+        __builtin_prefetch(at);
+        __builtin_prefetch(at + 64);
+        __builtin_prefetch(area_.data() + headroom - 64);
+        __builtin_prefetch(area_.data() + headroom);
+        __builtin_prefetch(slices_.data());
+    }
+
     frame_offload offload;
     /// When it came, by the clock of whoever received it.
     time_point arrived{};
