@@ -3,6 +3,7 @@
 
 #include "runnel/flow/pipe_transport.hpp"
 #include "runnel/flow/scheme.hpp"
+#include "runnel/flow/virtsock.hpp"
 #include "runnel/host/system_resolver.hpp"
 #include "runnel/host/transports.hpp"
 #include "runnel/tls/transports.hpp"
@@ -33,6 +34,7 @@ public:
         host::register_transports(registry_, names_);
         register_pipe_transport(registry_);
         tls::register_layer(registry_);
+        register_virtsock_layer(registry_);
     }
     [[nodiscard]] const transport_registry& registry() const noexcept { return registry_; }
     [[nodiscard]] chosen_resolver& names() noexcept { return names_; }
@@ -72,7 +74,9 @@ const std::map<std::string_view, std::string_view>& scheme_texts() {
         {"fd", "A descriptor that this program was started with; to listen, a listening socket, as "
                "systemd passes it."},
         {"pipe", "A pipe in memory, for use within one process."},
-        {"tls", "TLS 1.2 or 1.3 over any of these. To listen, with cert=FILE and key=FILE."}};
+        {"tls", "TLS 1.2 or 1.3 over any of these. To listen, with cert=FILE and key=FILE."},
+        {"virtsock",
+         "The framing of Docker and linuxkit, over any of these that loses a half-close."}};
     return texts;
 }
 

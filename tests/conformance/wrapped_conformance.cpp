@@ -15,6 +15,7 @@
 #include "runnel/flow/record.hpp"
 #include "runnel/flow/tee.hpp"
 #include "runnel/flow/timeout.hpp"
+#include "runnel/flow/virtsock.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -109,6 +110,25 @@ const registration recorded(std::make_unique<wrapped_transport>("recorded", [](f
 const registration chained(std::make_unique<wrapped_transport>("concat", [](flow_ptr below) {
     return make_concat(make_source(std::string()), std::move(below));
 }));
+
+/// Words within the stream say how it ends; each end keeps as much again as the pipe below.
+class virtsock_transport final : public transport {
+public:
+    [[nodiscard]] std::string name() const override { return "virtsock"; }
+    [[nodiscard]] std::vector<backend_kind> backends() const override {
+        return {backend_kind::virtual_time, backend_kind::epoll};
+    }
+    [[nodiscard]] traits properties() const override {
+        return {.buffering = 8 * capacity, .keeps = capacity};
+    }
+
+    task<result<std::pair<flow_ptr, flow_ptr>>> connect(scope& /*helpers*/) override {
+        auto pipe = make_pipe({.capacity = capacity});
+        co_return std::pair(make_virtsock(std::move(pipe.first)),
+                            make_virtsock(std::move(pipe.second)));
+    }
+};
+const registration virtsock_words(std::make_unique<virtsock_transport>());
 
 /// Two pipes of which each end uses one way only.
 class duplex_transport final : public transport {
