@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sessions on transports that fail in every way, with peers that do not play by the rules.
+
+#include "context.hpp"
+#include "engine.hpp"
+#include "test_pair.hpp"
+
+#include "runnel/async/deadline.hpp"
+#include "runnel/async/sleep.hpp"
+#include "runnel/flow/layer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <tuple>
+
+namespace runnel::tls {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What happens to the bytes that a flow reads.
+struct plan {
+    enum class kind : std::uint8_t { nothing, flip, end, reset };
+    kind what = kind::nothing;
+    std::size_t at = 0;   // after so many bytes
+    std::size_t hint = 0; // read at most so many at once
+};
+
+/// A flow that suffers it.
+class faulty final : public passing_layer {
+public:
+    faulty(flow_ptr below, const plan& fate, std::size_t* seen)
+        : passing_layer(std::move(below)), plan_(fate), seen_(seen) {}
+
+    task<result<buffer>> read(std::size_t hint) override {
+        const bool ends = plan_.what == plan::kind::end || plan_.what == plan::kind::reset;
+        if (ends && *seen_ == plan_.at) {
+            co_return fail(plan_.what == plan::kind::end ? errc::end : errc::reset);
+        }
+        hint = plan_.hint != 0 ? plan_.hint : hint;
+        if (ends) {
+            hint = std::min(hint != 0 ? hint : plan_.at, plan_.at - *seen_);
+        }
+        auto data = co_await below().read(hint);
+        if (!data) {
+            co_return data;
+        }
+        if (plan_.what == plan::kind::flip && plan_.at >= *seen_ &&
+            plan_.at < *seen_ + data->size()) {
+            buffer changed = buffer::copy_of(data->span());
+            changed.writable()[plan_.at - *seen_] ^= std::byte{0x10};
+            data = std::move(changed);
+        }
+        *seen_ += data->size();
+        co_return data;
+    }
+
+private:
+    plan plan_;
+    std::size_t* seen_;
+};
+
+/// Both sides of a conversation: a question and an answer of `size` bytes, then a close.
+struct ends {
+    error client = errc::end;
+    error server = errc::end;
+    std::size_t client_saw = 0; // bytes of the transport
+    std::size_t server_saw = 0;
+};
+
+task<error> ask(flow_ptr below, client_config config, std::size_t size) {
+    auto made = co_await client(std::move(below), config, "server.test");
+    if (!made) {
+        co_return made.error();
+    }
+    const auto wrote = co_await (*made)->write(buffer::allocate(size));
+    while (wrote) {
+        const auto data = co_await (*made)->read();
+        if (!data && data.error() == errc::end) {
+            break;
+        }
+        if (!data) {
+            co_return data.error();
+        }
+    }
+    const auto closed = co_await (*made)->close();
+    co_return !wrote ? wrote.error() : closed ? error(errc::end) : closed.error();
+}
+
+task<error> answer(flow_ptr below, server_config config, std::size_t size) {
+    auto made = co_await server(std::move(below), config);
+    if (!made) {
+        co_return made.error();
+    }
+    std::size_t left = size;
+    while (left != 0) {
+        const auto data = co_await (*made)->read();
+        if (!data) {
+            co_return data.error();
+        }
+        left -= data->size();
+    }
+    const auto wrote = co_await (*made)->write(buffer::allocate(size));
+    const auto closed = co_await (*made)->close();
+    co_return !wrote ? wrote.error() : closed ? error(errc::end) : closed.error();
+}
+
+class Session : public testing::Test {
+protected:
+    ends converse(const plan& of_client, const plan& of_server, std::size_t size = 3000) {
+        ends all;
+        run_virtually([&]() -> task<void> {
+            auto pipe = make_pipe();
+            flow_ptr a = make_layered(
+                std::make_unique<faulty>(std::move(pipe.first), of_client, &all.client_saw));
+            flow_ptr b = make_layered(
+                std::make_unique<faulty>(std::move(pipe.second), of_server, &all.server_saw));
+            auto both =
+                co_await when_all(ask(std::move(a), from_, size), answer(std::move(b), to_, size));
+            all.client = std::get<0>(both);
+            all.server = std::get<1>(both);
+        });
+        return all;
+    }
+
+    /// What a server says to a client that sends this.
+    error greet(std::string_view bytes) {
+        error why = errc::end;
+        run_virtually([&]() -> task<void> {
+            auto pipe = make_pipe();
+            static_cast<void>(co_await pipe.first->write(buffer::copy_of(bytes)));
+            auto both = co_await when_all(server(std::move(pipe.second), to_), pipe.first->close());
+            why = std::get<0>(both).error();
+        });
+        return why;
+    }
+
+    test_authority all_;
+    client_config from_ = client_config::make(fresh_client()).value();
+    server_config to_ = server_config::make(all_.server()).value();
+
+private:
+    client_options fresh_client() {
+        client_options options = all_.client();
+        options.resumption = false; // every handshake of a test is the same
+        return options;
+    }
+};
+
+TEST_F(Session, WorksWhenEveryByteComesAlone) {
+    const ends all = converse({.hint = 1}, {.hint = 1});
+    EXPECT_EQ(all.client, errc::end) << all.client.message();
+    EXPECT_EQ(all.server, errc::end) << all.server.message();
+}
+
+TEST_F(Session, AFlippedBitAnywhereIsNoticed) {
+    const ends whole = converse({}, {});
+    ASSERT_EQ(whole.client, errc::end);
+    for (std::size_t at = 0; at < whole.server_saw; at += 13) {
+        const ends all = converse({}, {.what = plan::kind::flip, .at = at}, 3000);
+        EXPECT_NE(all.server.kind(), errc::end) << "client's byte " << at;
+    }
+    for (std::size_t at = 0; at < whole.client_saw; at += 29) {
+        const ends all = converse({.what = plan::kind::flip, .at = at}, {}, 3000);
+        EXPECT_NE(all.client.kind(), errc::end) << "server's byte " << at;
+    }
+}
+
+TEST_F(Session, TheEndOfTheTransportAnywhereIsNoCleanEnd) {
+    const ends whole = converse({}, {});
+    for (std::size_t at = 0; at < whole.client_saw; at += 17) {
+        const ends all = converse({.what = plan::kind::end, .at = at}, {});
+        EXPECT_EQ(all.client, errc::truncated) << at << ": " << all.client.message();
+    }
+    for (std::size_t at = 0; at < whole.server_saw; at += 17) {
+        const ends all = converse({}, {.what = plan::kind::end, .at = at});
+        EXPECT_EQ(all.server, errc::truncated) << at << ": " << all.server.message();
+    }
+}
+
+TEST_F(Session, AResetOfTheTransportAnywhereIsAReset) {
+    const ends whole = converse({}, {});
+    for (std::size_t at = 0; at < whole.client_saw; at += 17) {
+        const ends all = converse({.what = plan::kind::reset, .at = at}, {});
+        EXPECT_EQ(all.client, errc::reset) << at << ": " << all.client.message();
+    }
+}
+
+TEST_F(Session, AHandshakeMayBeCancelledAtEveryStep) {
+    for (int turns = 0; turns < 12; ++turns) {
+        run_virtually([&]() -> task<void> {
+            auto pipe = make_pipe();
+            const auto wait = [](int count) -> task<void> {
+                for (int i = 0; i < count; ++i) {
+                    co_await yield();
+                }
+            };
+            auto first = when_any(client(std::move(pipe.first), from_, "server.test"), wait(turns));
+            auto both =
+                co_await when_all(as_task(std::move(first)), server(std::move(pipe.second), to_));
+            const auto& ours = std::get<0>(std::get<0>(both).results);
+            EXPECT_TRUE(ours || ours.error() == errc::cancelled);
+            const auto& theirs = std::get<1>(both);
+            EXPECT_TRUE(ours || !theirs || turns > 1);
+        });
+    }
+}
+
+TEST_F(Session, ASilentPeerIsGivenUpAfterTheDeadline) {
+    run_virtually([&]() -> task<void> {
+        auto pipe = make_pipe();
+        const time_point start = loop::current().now();
+        const auto made = co_await server(std::move(pipe.second), to_);
+        EXPECT_FALSE(made.has_value());
+        EXPECT_EQ(made.error(), errc::timed_out);
+        EXPECT_EQ(loop::current().now() - start, 10s);
+        const auto seen = co_await pipe.first->read();
+        EXPECT_FALSE(seen.has_value());
+    });
+}
+
+TEST_F(Session, WhatIsNoTlsIsNamed) {
+    EXPECT_EQ(greet("GET / HTTP/1.1\r\nHost: x\r\n\r\n").code(),
+              make_error_code(fault::speaks_http));
+    EXPECT_EQ(greet("SSH-2.0-OpenSSH_9.2\r\n").code(), make_error_code(fault::not_tls));
+    EXPECT_EQ(greet(std::string(300, 'x')).code(), make_error_code(fault::not_tls));
+    EXPECT_EQ(greet("").kind(), errc::truncated);
+}
+
+TEST_F(Session, AnEndlessHandshakeIsCutOff) {
+    // Records of a ClientHello that announces 16 MB, without an end.
+    std::string hello("\x16\x03\x01\x40\x00\x01\xff\xff\xff", 9);
+    hello.resize(5 + 16384, 'x');
+    std::string endless;
+    for (int i = 0; i < 8; ++i) {
+        endless += hello;
+    }
+    const error why = greet(endless);
+    EXPECT_TRUE(why == errc::limit_exceeded || why == errc::protocol_error) << why.message();
+}
+
+TEST_F(Session, ADamagedRecordIsToldToThePeer) {
+    const ends whole = converse({}, {});
+    const ends all = converse({}, {.what = plan::kind::flip, .at = whole.server_saw - 100});
+    EXPECT_EQ(all.server.code(), make_error_code(fault::bad_record)) << all.server.message();
+    constexpr std::uint8_t bad_record_mac = 20;
+    EXPECT_EQ(all.client.code(), received_alert(bad_record_mac)) << all.client.message();
+}
+
+TEST_F(Session, KeysChangeWithinASession) {
+    run_virtually([&]() -> task<void> {
+        auto pipe = make_pipe();
+        auto both = co_await when_all(client(std::move(pipe.first), from_, "server.test"),
+                                      server(std::move(pipe.second), to_));
+        session& a = **std::get<0>(both);
+        session& b = **std::get<1>(both);
+        for (int round = 0; round < 100; ++round) {
+            EXPECT_TRUE(a.update_keys(round % 2 == 0));
+            EXPECT_TRUE(co_await a.write(buffer::copy_of("ping")));
+            const auto there = co_await b.read();
+            EXPECT_TRUE(there && there->view() == "ping");
+            EXPECT_TRUE(co_await b.write(buffer::copy_of("pong")));
+            const auto back = co_await a.read();
+            EXPECT_TRUE(back && back->view() == "pong");
+        }
+        const auto closed = co_await when_all(a.close(), b.close());
+        EXPECT_TRUE(std::get<0>(closed));
+        EXPECT_TRUE(std::get<1>(closed));
+        EXPECT_FALSE(a.update_keys(true));
+    });
+}
+
+TEST_F(Session, ExportsTheSameKeysToBothEndsOnly) {
+    run_virtually([&]() -> task<void> {
+        auto pipe = make_pipe();
+        auto both = co_await when_all(client(std::move(pipe.first), from_, "server.test"),
+                                      server(std::move(pipe.second), to_));
+        session& a = **std::get<0>(both);
+        session& b = **std::get<1>(both);
+        EXPECT_EQ(a.channel_binding().value(), b.channel_binding().value());
+        EXPECT_EQ(a.channel_binding()->size(), 32U);
+        EXPECT_EQ(a.export_key("EXPERIMENTAL x", {}, 7).value(),
+                  b.export_key("EXPERIMENTAL x", {}, 7).value());
+        EXPECT_NE(a.export_key("EXPERIMENTAL x", {}, 32).value(), a.channel_binding().value());
+        EXPECT_FALSE(a.export_key("EXPERIMENTAL x", {}, 0).has_value());
+    });
+}
+
+TEST_F(Session, AStreamIsUpgradedInItsMiddle) {
+    run_virtually([&]() -> task<void> {
+        auto pipe = make_pipe();
+        EXPECT_TRUE(co_await pipe.first->write(buffer::copy_of("STARTTLS\r\n")));
+        const auto asked = co_await pipe.second->read();
+        EXPECT_TRUE(asked && asked->view() == "STARTTLS\r\n");
+        EXPECT_TRUE(co_await pipe.second->write(buffer::copy_of("220 go ahead\r\n")));
+        const auto told = co_await pipe.first->read();
+        EXPECT_TRUE(told && told->view() == "220 go ahead\r\n");
+        auto both = co_await when_all(client(std::move(pipe.first), from_, "server.test"),
+                                      server(std::move(pipe.second), to_));
+        EXPECT_TRUE(std::get<0>(both) && std::get<1>(both));
+    });
+}
+
+/// Two engines, and what carries their bytes.
+class Engines : public Session {
+protected:
+    Engines()
+        : a_ready_(prepare_client(from_, "server.test").value()),
+          b_ready_(prepare_server(to_).value()), a_(std::move(a_ready_.ssl)),
+          b_(std::move(b_ready_.ssl)) {
+        for (int flight = 0; flight < 4; ++flight) {
+            static_cast<void>(a_.handshake());
+            carry(a_, b_);
+            static_cast<void>(b_.handshake());
+            carry(b_, a_);
+        }
+    }
+
+    static void carry(engine& from, engine& to) {
+        while (!from.output().empty()) {
+            to.receive(from.output().pop_front());
+        }
+    }
+
+    static engine::status read_from(engine& at) {
+        buffer data;
+        return at.read(data, 0);
+    }
+
+    prepared_session a_ready_;
+    prepared_session b_ready_;
+    engine a_;
+    engine b_;
+};
+
+TEST_F(Engines, AFloodOfKeyUpdatesEndsTheSession) {
+    EXPECT_EQ(read_from(b_), engine::status::blocked);
+    for (int i = 0; i < 40; ++i) {
+        EXPECT_TRUE(a_.update_keys(false));
+        static_cast<void>(a_.handshake()); // sends it without data
+        carry(a_, b_);
+    }
+    EXPECT_EQ(read_from(b_), engine::status::finished);
+    EXPECT_EQ(b_.read_end()->code(), make_error_code(fault::flood));
+}
+
+TEST_F(Engines, AnOversizeRecordEndsTheSession) {
+    std::string record("\x17\x03\x03\x48\x00", 5);
+    record.resize(5 + 0x4800, 'x');
+    b_.receive(buffer::copy_of(record));
+    EXPECT_EQ(read_from(b_), engine::status::finished);
+    EXPECT_EQ(b_.read_end()->kind(), errc::protocol_error);
+}
+
+TEST_F(Engines, AnEmptyForgedRecordEndsTheSession) {
+    b_.receive(buffer::copy_of(std::string("\x17\x03\x03\x00\x00", 5)));
+    EXPECT_EQ(read_from(b_), engine::status::finished);
+    EXPECT_EQ(b_.read_end()->kind(), errc::protocol_error);
+}
+
+TEST_F(Engines, APieceOfARecordIsWaitedFor) {
+    b_.receive(buffer::copy_of(std::string("\x17\x03", 2)));
+    EXPECT_EQ(read_from(b_), engine::status::blocked);
+    b_.receive_end(errc::end);
+    EXPECT_EQ(read_from(b_), engine::status::finished);
+    EXPECT_EQ(*b_.read_end(), errc::truncated);
+}
+
+} // namespace
+} // namespace runnel::tls
