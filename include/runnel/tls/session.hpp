@@ -20,7 +20,7 @@ namespace runnel::inline v0::tls {
 struct session_info {
     tls::version version = tls::version::tls_1_3;
     std::string suite;       ///< as IANA spells it: "TLS_AES_128_GCM_SHA256"
-    std::string group;       ///< of the key exchange: "X25519"; empty if it did not happen
+    std::string group;       ///< of the key exchange: "x25519"; empty if it did not happen
     std::string alpn;        ///< the application protocol; empty if none
     std::string server_name; ///< what the client asked for; empty if nothing
     bool resumed = false;    ///< whether a full handshake was spared
