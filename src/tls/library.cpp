@@ -12,8 +12,14 @@ ssl_session_ptr client_sessions::take(const std::string& host) {
     if (found == sessions_.end()) {
         return nullptr;
     }
-    ssl_session_ptr session = std::move(found->second);
-    sessions_.erase(found);
+    ssl_session_ptr session;
+    if (SSL_SESSION_get_protocol_version(found->second.get()) == TLS1_3_VERSION) {
+        session = std::move(found->second);
+        sessions_.erase(found);
+    } else {
+        SSL_SESSION_up_ref(found->second.get());
+        session.reset(found->second.get());
+    }
     return SSL_SESSION_is_resumable(session.get()) == 1 ? std::move(session) : nullptr;
 }
 

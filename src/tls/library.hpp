@@ -25,7 +25,8 @@ struct certificate_group {
 /// thread.
 class client_sessions {
 public:
-    /// Takes a session out: each is used once, as TLS 1.3 wants it (RFC 8446, appendix C.4).
+    /// A session to resume, or null. One of TLS 1.3 is taken out, to be used once (RFC 8446,
+    /// appendix C.4); one of TLS 1.2 stays.
     [[nodiscard]] ssl_session_ptr take(const std::string& host);
     void put(const std::string& host, ssl_session_ptr session);
 

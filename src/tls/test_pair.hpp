@@ -65,7 +65,10 @@ inline task<void> converse(handshakes& all) {
             co_return fail(question.error());
         }
         const auto answered = co_await at.write(buffer::copy_of("a"));
-        co_return answered ? co_await at.close() : fail(answered.error());
+        if (!answered) {
+            co_return fail(answered.error());
+        }
+        co_return co_await at.close();
     }(server);
     auto asked = [](session& at) -> task<result<void>> {
         const auto wrote = co_await at.write(buffer::copy_of("q"));
