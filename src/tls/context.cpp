@@ -61,7 +61,7 @@ result<key_ptr> read_key(const identity& own) {
         return fail(error(make_error_code(fault::bad_credentials),
                           own.name + ": the private key is encrypted; give one that is not"));
     }
-    if (own.key.find("-----BEGIN") == std::string::npos) {
+    if (own.key.find("PRIVATE KEY-----") == std::string::npos) {
         ERR_clear_error();
         return fail(error(make_error_code(fault::bad_credentials),
                           own.name + ": there is no private key in PEM"));
