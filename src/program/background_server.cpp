@@ -39,7 +39,7 @@ task<result<void>> background_server::serve(loop& home) {
     if (!listener) {
         co_return fail(listener.error());
     }
-    const std::string place = (*listener)->local().to_string() + at_.params().to_string();
+    const std::string place = place_of(**listener, at_) + at_.params().to_string();
     home.post([this, place] {
         place_ = endpoint::parse(place);
         ready_.set();

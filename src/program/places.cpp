@@ -102,6 +102,14 @@ task<result<listener_ptr>> open_listener(const endpoint& at, bool share) {
     return transports().listen(*endpoint::parse(text));
 }
 
+std::string place_of(const listener& open, const endpoint& at) {
+    std::string place;
+    for (const std::string& layer : at.layers()) {
+        place += layer + '+';
+    }
+    return place + open.local().to_string();
+}
+
 std::vector<parameter_info> parameters_of(std::string_view scheme) {
     const auto& known = transports().transports();
     const auto transport = known.find(scheme);

@@ -32,6 +32,10 @@ void look_names_up_by(std::shared_ptr<resolver> names);
 /// Listens at an endpoint. `share`: several listeners take their part of the connections (TCP).
 [[nodiscard]] task<result<listener_ptr>> open_listener(const endpoint& at, bool share);
 
+/// The endpoint, without parameters, at which a listener opened by `at` can be reached: with the
+/// port that it got, and with the layers of `at`.
+[[nodiscard]] std::string place_of(const listener& open, const endpoint& at);
+
 /// The parameters that endpoints of a scheme take.
 [[nodiscard]] std::vector<parameter_info> parameters_of(std::string_view scheme);
 

@@ -65,11 +65,7 @@ task<int> server::run(const endpoint& at) {
         session_.complain(listener.error());
         co_return exit_failed;
     }
-    std::string place;
-    for (const std::string& layer : at.layers()) {
-        place += layer + '+';
-    }
-    place += (*listener)->local().to_string();
+    const std::string place = place_of(**listener, at);
     const result<endpoint> bound = endpoint::parse(place + at.params().to_string());
     session_.complain("listening on " + place);
     static_cast<void>(host::notify_manager("READY=1"));

@@ -91,7 +91,7 @@ task<result<flow_ptr>> open_peer(const session& session, const transfer_options&
         if (!listener) {
             co_return fail(listener.error());
         }
-        session.complain("listening on " + (*listener)->local().to_string());
+        session.complain("listening on " + place_of(**listener, *options.place));
         peer = co_await (*listener)->accept();
     } else {
         peer = co_await with_timeout(options.connect_timeout, open_flow(*options.place));
