@@ -140,7 +140,7 @@ engine::status engine::handshake() {
         const std::size_t before = input_.bytes();
         const int returned = SSL_do_handshake(ssl_.get());
         if (returned == 1 && !flooded_) {
-            idle_messages_ = 0;
+            established_ = true;
             return status::done;
         }
         if (step(returned) == status::finished) {
@@ -319,8 +319,8 @@ void engine::on_message(int sent, int /*version*/, int type, const void* data, s
     if (type == SSL3_RT_ALERT && size == 2 && sent == outgoing && bytes[0] == SSL3_AL_FATAL) {
         of(ssl).alert_sent_ = bytes[1];
     }
-    if (type == SSL3_RT_HANDSHAKE && sent != outgoing && SSL_is_init_finished(ssl) == 1) {
-        engine& self = of(ssl);
+    if (engine& self = of(ssl);
+        type == SSL3_RT_HANDSHAKE && sent != outgoing && self.established_) {
         self.flooded_ = self.flooded_ || ++self.idle_messages_ > idle_messages_most;
     }
 }

@@ -345,7 +345,7 @@ TEST_F(Engines, AFloodOfKeyUpdatesEndsTheSession) {
         static_cast<void>(a_.handshake()); // sends it without data
         carry(a_, b_);
     }
-    EXPECT_EQ(read_from(b_), engine::status::finished);
+    ASSERT_EQ(read_from(b_), engine::status::finished);
     EXPECT_EQ(b_.read_end()->code(), make_error_code(fault::flood));
 }
 
@@ -353,13 +353,13 @@ TEST_F(Engines, AnOversizeRecordEndsTheSession) {
     std::string record("\x17\x03\x03\x48\x00", 5);
     record.resize(5 + 0x4800, 'x');
     b_.receive(buffer::copy_of(record));
-    EXPECT_EQ(read_from(b_), engine::status::finished);
+    ASSERT_EQ(read_from(b_), engine::status::finished);
     EXPECT_EQ(b_.read_end()->kind(), errc::protocol_error);
 }
 
 TEST_F(Engines, AnEmptyForgedRecordEndsTheSession) {
     b_.receive(buffer::copy_of(std::string("\x17\x03\x03\x00\x00", 5)));
-    EXPECT_EQ(read_from(b_), engine::status::finished);
+    ASSERT_EQ(read_from(b_), engine::status::finished);
     EXPECT_EQ(b_.read_end()->kind(), errc::protocol_error);
 }
 
@@ -367,7 +367,7 @@ TEST_F(Engines, APieceOfARecordIsWaitedFor) {
     b_.receive(buffer::copy_of(std::string("\x17\x03", 2)));
     EXPECT_EQ(read_from(b_), engine::status::blocked);
     b_.receive_end(errc::end);
-    EXPECT_EQ(read_from(b_), engine::status::finished);
+    ASSERT_EQ(read_from(b_), engine::status::finished);
     EXPECT_EQ(*b_.read_end(), errc::truncated);
 }
 

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include <malloc.h>
+
 namespace runnel::tls {
 namespace {
 
@@ -166,6 +168,26 @@ task<void> handshake(benchmark::State& state) {
 BENCHMARK_CAPTURE(in_loop, flow_handshake, handshake)
     ->Arg(static_cast<int>(key_kind::ecdsa_p256))
     ->Arg(static_cast<int>(key_kind::rsa_2048));
+
+/// What a server keeps for a session on which nothing happens, everything counted but the flow
+/// below.
+task<void> idle_memory(benchmark::State& state) {
+    constexpr std::size_t count = 200;
+    std::size_t bytes = 0;
+    for (auto _ : state) {
+        const std::size_t before = mallinfo2().uordblks;
+        std::vector<session_ptr> idle;
+        for (std::size_t i = 0; i < count; ++i) {
+            flows ends = co_await connect(configs());
+            (void)co_await ends.first->write(buffer::of_static("x"));
+            (void)co_await ends.second->read();
+            idle.push_back(std::move(ends.second));
+        }
+        bytes = (mallinfo2().uordblks - before) / count;
+    }
+    state.counters["bytes"] = static_cast<double>(bytes);
+}
+BENCHMARK_CAPTURE(in_loop, server_memory, idle_memory)->Iterations(1);
 
 } // namespace
 } // namespace runnel::tls
