@@ -95,7 +95,7 @@ private:
     std::optional<std::uint8_t> alert_sent_;
     std::uint64_t records_written_ = 0;
     std::uint32_t idle_messages_ = 0;
-    bool framing_ = true; // until something comes that is no record
+    bool framing_ = true;      // until something comes that is no record
     bool established_ = false; // the handshake is done
     bool close_sent_ = false;
     bool flooded_ = false;
