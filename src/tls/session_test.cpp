@@ -137,6 +137,9 @@ task<error> answer(flow_ptr below, server_config config, std::size_t size) {
     co_return !wrote ? wrote.error() : closed ? error(errc::end) : closed.error();
 }
 
+/// Signatures of one key differ in length by a few bytes, and so do handshakes.
+constexpr std::size_t varies = 8;
+
 class Session : public testing::Test {
 protected:
     ends converse(const plan& of_client, const plan& of_server, std::size_t size = 3000) {
@@ -188,11 +191,11 @@ TEST_F(Session, WorksWhenEveryByteComesAlone) {
 TEST_F(Session, AFlippedBitAnywhereIsNoticed) {
     const ends whole = converse({}, {});
     ASSERT_EQ(whole.client, errc::end);
-    for (std::size_t at = 0; at < whole.server_saw; at += 13) {
+    for (std::size_t at = 0; at + varies < whole.server_saw; at += 13) {
         const ends all = converse({}, {.what = plan::kind::flip, .at = at}, 3000);
         EXPECT_TRUE(all.harmless || all.server.kind() != errc::end) << "client's byte " << at;
     }
-    for (std::size_t at = 0; at < whole.client_saw; at += 29) {
+    for (std::size_t at = 0; at + varies < whole.client_saw; at += 29) {
         const ends all = converse({.what = plan::kind::flip, .at = at}, {}, 3000);
         EXPECT_TRUE(all.harmless || all.client.kind() != errc::end) << "server's byte " << at;
     }
@@ -200,11 +203,11 @@ TEST_F(Session, AFlippedBitAnywhereIsNoticed) {
 
 TEST_F(Session, TheEndOfTheTransportAnywhereIsNoCleanEnd) {
     const ends whole = converse({}, {});
-    for (std::size_t at = 0; at < whole.client_saw; at += 17) {
+    for (std::size_t at = 0; at + varies < whole.client_saw; at += 17) {
         const ends all = converse({.what = plan::kind::end, .at = at}, {});
         EXPECT_EQ(all.client, errc::truncated) << at << ": " << all.client.message();
     }
-    for (std::size_t at = 0; at < whole.server_saw; at += 17) {
+    for (std::size_t at = 0; at + varies < whole.server_saw; at += 17) {
         const ends all = converse({}, {.what = plan::kind::end, .at = at});
         EXPECT_EQ(all.server, errc::truncated) << at << ": " << all.server.message();
     }
@@ -212,7 +215,7 @@ TEST_F(Session, TheEndOfTheTransportAnywhereIsNoCleanEnd) {
 
 TEST_F(Session, AResetOfTheTransportAnywhereIsAReset) {
     const ends whole = converse({}, {});
-    for (std::size_t at = 0; at < whole.client_saw; at += 17) {
+    for (std::size_t at = 0; at + varies < whole.client_saw; at += 17) {
         const ends all = converse({.what = plan::kind::reset, .at = at}, {});
         EXPECT_EQ(all.client, errc::reset) << at << ": " << all.client.message();
     }
