@@ -54,6 +54,7 @@ loop::loop(backend_kind kind, std::unique_ptr<io_backend> io, loop_options optio
 loop::~loop() {
     // Requests still with the kernel end now, and their owners may look at the loop once more.
     loop* previous = std::exchange(current_, this);
+    kept_.clear();
     io_.reset();
     posted_.clear();
     current_ = previous;

@@ -40,6 +40,17 @@ protected:
                 throw CLI::ValidationError(name, std::string(done.error().text()));
             }
         };
+        if (option.repeats) {
+            app_.add_option_function<std::vector<std::string>>(
+                    names,
+                    [convert](const std::vector<std::string>& all) {
+                        std::ranges::for_each(all, convert);
+                    })
+                ->required(option.required)
+                ->expected(1)
+                ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+            return;
+        }
         app_.add_option_function<std::string>(names, convert)
             ->required(option.required)
             ->take_last();
@@ -75,6 +86,20 @@ void declare_globals(option_set& options, global_options& globals) {
             return fail(made.error());
         }
         globals.names = std::move(*made);
+        return {};
+    });
+    option_page stacks{.names = {"--stack"}, .kind = value_kind::text, .value = "NAME=LINK"};
+    stacks.text = "A TCP/IP stack of this program's own, for endpoints with stack=NAME: a link "
+                  "(tap:DEVICE, tun:DEVICE or memory:NAME) and settings, as in "
+                  "lan=tap:rn0,address=10.77.0.2/24. Settings: address (several), gateway, mtu, "
+                  "cc (cubic, new_reno, bbr), and of what it sends, loss=1% and delay=20ms.";
+    stacks.repeats = true;
+    options.add(std::move(stacks), [&globals](std::string_view given) -> result<void> {
+        auto made = stack::stack_definition::parse(given);
+        if (!made) {
+            return fail(made.error());
+        }
+        globals.stacks.push_back(std::move(*made));
         return {};
     });
 }
@@ -257,6 +282,11 @@ int run_program(std::span<const std::string> arguments) {
     case request::kind::run:
         if (line.globals().names != nullptr) {
             look_names_up_by(line.globals().names);
+        }
+        for (const stack::stack_definition& one : line.globals().stacks) {
+            if (const auto defined = define_stack(one); !defined) {
+                return session.usage_error(defined.error().text());
+            }
         }
         return asked.command->run(session);
     case request::kind::help:

@@ -31,6 +31,8 @@ struct option_page {
     /// The value without the option, as shown in help; empty if there is nothing to say.
     std::string fallback = {};
     bool required = false;
+    /// May be given several times, each of which counts.
+    bool repeats = false;
 
     [[nodiscard]] bool is_operand() const { return names.front().front() != '-'; }
 };

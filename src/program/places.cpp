@@ -6,6 +6,7 @@
 #include "runnel/flow/virtsock.hpp"
 #include "runnel/host/system_resolver.hpp"
 #include "runnel/host/transports.hpp"
+#include "runnel/stack/stack_transport.hpp"
 #include "runnel/tls/transports.hpp"
 
 #include <fmt/format.h>
@@ -32,15 +33,18 @@ class all_transports {
 public:
     all_transports() {
         host::register_transports(registry_, names_);
+        stack::register_stacks(registry_, stacks_, names_);
         register_pipe_transport(registry_);
         tls::register_layer(registry_);
         register_virtsock_layer(registry_);
     }
     [[nodiscard]] const transport_registry& registry() const noexcept { return registry_; }
     [[nodiscard]] chosen_resolver& names() noexcept { return names_; }
+    [[nodiscard]] stack::stack_set& stacks() noexcept { return stacks_; }
 
 private:
     chosen_resolver names_;
+    stack::stack_set stacks_;
     transport_registry registry_;
 };
 
@@ -88,6 +92,10 @@ const transport_registry& transports() {
 
 void look_names_up_by(std::shared_ptr<resolver> names) {
     everything().names().choose(std::move(names));
+}
+
+result<void> define_stack(stack::stack_definition one) {
+    return everything().stacks().add(std::move(one));
 }
 
 task<result<flow_ptr>> open_flow(const endpoint& to) {

@@ -10,6 +10,7 @@
 #include "runnel/flow/listener.hpp"
 #include "runnel/flow/resolver.hpp"
 #include "runnel/flow/transport.hpp"
+#include "runnel/stack/stack_definition.hpp"
 
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@ namespace runnel::inline v0::program {
 /// Has names of hosts looked up by this from now on, and not by the system's resolver. Before the
 /// first endpoint is opened.
 void look_names_up_by(std::shared_ptr<resolver> names);
+
+/// Lets endpoints name this stack. Before the first is opened. Errors: two of one name.
+result<void> define_stack(stack::stack_definition one);
 
 /// Opens a flow to an endpoint.
 [[nodiscard]] task<result<flow_ptr>> open_flow(const endpoint& to);

@@ -7,9 +7,11 @@
 #include "runnel/async/loop.hpp"
 #include "runnel/core/error.hpp"
 #include "runnel/flow/resolver.hpp"
+#include "runnel/stack/stack_definition.hpp"
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace runnel::inline v0::program {
 
@@ -30,6 +32,8 @@ struct global_options {
     color_mode color = color_mode::automatic;
     /// Looks names of hosts up; null for the system's resolver.
     std::shared_ptr<resolver> names = {};
+    /// Stacks of our own.
+    std::vector<stack::stack_definition> stacks = {};
 };
 
 /// What a command runs in.

@@ -95,6 +95,10 @@ public:
     /// Stops every task of the current or next `run`, from the loop's thread.
     [[nodiscard]] stop_source& stop() noexcept { return stop_; }
 
+    /// Keeps something that belongs to this loop, and drops it when the loop is destroyed, before
+    /// its timers and backend.
+    void keep(std::shared_ptr<void> what) { kept_.push_back(std::move(what)); }
+
     /// Arms a timer for a moment of this loop's clock.
     void arm(timer& entry, time_point deadline) noexcept { timers_.arm(entry, deadline); }
 
@@ -152,6 +156,7 @@ private:
     std::vector<std::move_only_function<void()>> posted_;
     std::vector<std::move_only_function<void()>> running_posted_; // kept for its capacity
     std::unique_ptr<io_backend> io_;
+    std::vector<std::shared_ptr<void>> kept_;
 };
 
 /// The name of a backend as `info` and options spell it: "io_uring", "epoll", "virtual".

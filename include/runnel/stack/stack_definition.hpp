@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runnel/async/loop.hpp"
+#include "runnel/core/error.hpp"
+#include "runnel/core/ip_address.hpp"
+#include "runnel/core/ip_prefix.hpp"
+#include "runnel/stack/ip_stack.hpp"
+#include "runnel/stack/link/fault_link.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace runnel::inline v0::stack {
+
+/// A stack as a user describes it:
+///
+///     lan=tap:rn0,address=10.77.0.2/24,address=fd77::2/64,gateway=10.77.0.1
+///
+/// A name, an equals sign, a link and settings between commas. Links: `tap:DEVICE` and `tun:DEVICE`
+/// (devices of the kernel), `memory:NAME` (a switch in memory, for stacks of one process and loop).
+/// Settings: `address` (with the length of its network; several), `gateway` (one of each family),
+/// `mtu`, `cc` (new_reno, cubic or bbr), `loss` (as 1% or 0.01) and `delay`, of what it sends.
+struct stack_definition {
+    enum class link_kind : std::uint8_t { tap, tun, memory };
+
+    std::string name;
+    link_kind kind = link_kind::memory;
+    std::string device;
+    std::vector<ip_prefix> addresses;
+    std::vector<ip_address> gateways;
+    std::optional<std::uint32_t> mtu;
+    congestion_kind congestion = congestion_kind::cubic;
+    double loss = 0;
+    duration delay{};
+
+    /// Errors: `invalid_argument`, whose text names the setting and what was expected.
+    [[nodiscard]] static result<stack_definition> parse(std::string_view text);
+};
+
+/// Makes a stack of this description for the current loop. Errors: those of `open_tap`, and
+/// `invalid_argument` for addresses that cannot be had.
+[[nodiscard]] result<std::unique_ptr<ip_stack>> open_stack(const stack_definition& what);
+
+} // namespace runnel::inline v0::stack

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runnel/stack/stack_transport.hpp"
+
+#include "runnel/async/sleep.hpp"
+#include "runnel/flow/connect_any.hpp"
+#include "runnel/stack/tcp_flow.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+namespace runnel::inline v0::stack {
+
+namespace {
+
+// New addresses of IPv6 are not used before nobody said for a second that they are taken.
+constexpr duration duplicate_detection = std::chrono::milliseconds(1100);
+
+constexpr std::array<std::string_view, 8> known_parameters{
+    "stack",  "nodelay",         "cork",   "keepalive", "user-timeout",
+    "v6only", "max-connections", "backlog"};
+
+/// What a listener of several loops is asked for, and the one parameter of all schemes.
+constexpr std::array<std::string_view, 2> other_parameters{"connect-timeout", "reuse-port"};
+
+class stack_dialer final : public dialer {
+public:
+    stack_dialer(ip_stack& by, const tcp_flow_options& options) noexcept
+        : stack_(&by), options_(options) {}
+
+    task<result<flow_ptr>> dial(ip_endpoint to) override {
+        auto opened = co_await stack::connect(stack_->tcp(), to, options_);
+        if (!opened) {
+            co_return fail(opened.error());
+        }
+        co_return flow_ptr(*std::move(opened));
+    }
+
+    destination route(ip_endpoint to) override {
+        destination known{.endpoint = to};
+        const auto source = stack_->net().source_for(to.address());
+        if (source) {
+            known.source = *source;
+        } else {
+            known.unreachable = true;
+        }
+        return known;
+    }
+
+private:
+    ip_stack* stack_;
+    tcp_flow_options options_;
+};
+
+result<std::optional<tcp_keepalive>> keepalive_of(const parameter* given) {
+    if (given == nullptr) {
+        return std::nullopt;
+    }
+    const std::vector<parameter> items = given->items();
+    if (items.empty() || items.size() > 3) {
+        return fail(given->bad("after, interval and count, as 60s,10s,6"));
+    }
+    tcp_keepalive probes;
+    duration* const spans[] = {&probes.after, &probes.interval};
+    for (std::size_t i = 0; i < std::min<std::size_t>(items.size(), 2); ++i) {
+        const auto span = items[i].duration(std::chrono::milliseconds(1), std::chrono::hours(24));
+        if (!span) {
+            return fail(span.error());
+        }
+        *spans[i] = *span;
+    }
+    if (items.size() == 3) {
+        const auto count = items[2].integer(1, 127);
+        if (!count) {
+            return fail(count.error());
+        }
+        probes.count = static_cast<std::uint32_t>(*count);
+    }
+    return probes;
+}
+
+result<tcp_listen_options> options_of(const endpoint& place) {
+    const parameters& given = place.params();
+    for (const parameter& one : given) {
+        if (std::ranges::find(known_parameters, one.name()) == known_parameters.end() &&
+            std::ranges::find(other_parameters, one.name()) == other_parameters.end()) {
+            return fail(errc::not_supported,
+                        "'" + one.name() + "' is for the system's own TCP, not for a stack");
+        }
+    }
+    tcp_listen_options options;
+    const auto nodelay = given.flag("nodelay", true);
+    const auto cork = given.flag("cork");
+    const auto v6_only = given.flag("v6only");
+    const auto keepalive = keepalive_of(given.find("keepalive"));
+    const auto timeout = given.duration("user-timeout", duration::zero());
+    const auto backlog = given.integer("backlog", options.backlog, 1, 65'535);
+    const auto most = given.integer("max-connections", 0, 0, 1U << 30U);
+    for (const auto* flag : {&nodelay, &cork, &v6_only}) {
+        if (!*flag) {
+            return fail(flag->error());
+        }
+    }
+    if (!keepalive || !timeout || !backlog || !most) {
+        return fail(!keepalive ? keepalive.error()
+                    : !timeout ? timeout.error()
+                    : !backlog ? backlog.error()
+                               : most.error());
+    }
+    options.flows.nodelay = *nodelay;
+    options.flows.cork = *cork;
+    options.flows.keepalive = *keepalive;
+    if (*timeout > duration::zero()) {
+        options.flows.user_timeout = *timeout;
+    }
+    options.v6_only = *v6_only;
+    options.backlog = *backlog;
+    options.max_connections = *most;
+    return options;
+}
+
+std::uint16_t port_of(const endpoint& place) noexcept {
+    return static_cast<std::uint16_t>(place.port().value_or(0));
+}
+
+task<result<flow_ptr>> connect_over(const stack_set& stacks, endpoint to, resolver& names) {
+    const auto options = options_of(to);
+    if (!options) {
+        co_return fail(options.error());
+    }
+    const auto opened = co_await stacks.open(to.params().text("stack"));
+    if (!opened) {
+        co_return fail(opened.error());
+    }
+    stack_dialer dialer(**opened, options->flows);
+    const std::string host = to.host().empty() ? "localhost" : to.host();
+    if (const auto address = ip_address::parse(host)) {
+        co_return co_await dialer.dial({*address, port_of(to)});
+    }
+    co_return co_await connect_any(names, dialer, host, port_of(to));
+}
+
+task<result<listener_ptr>> listen_over(const stack_set& stacks, endpoint at) {
+    const auto options = options_of(at);
+    if (!options) {
+        co_return fail(options.error());
+    }
+    const auto opened = co_await stacks.open(at.params().text("stack"));
+    if (!opened) {
+        co_return fail(opened.error());
+    }
+    const auto address = at.host().empty() ? result<ip_address>(ip_address(ipv6_address::any()))
+                                           : ip_address::parse(at.host());
+    if (!address) {
+        co_return fail(address.error().wrap("listen " + at.to_string()));
+    }
+    co_return stack::listen((*opened)->tcp(), {*address, port_of(at)}, *options);
+}
+
+} // namespace
+
+// ---- the stacks
+
+result<void> stack_set::add(stack_definition one) {
+    const std::string name = one.name;
+    if (!definitions_.emplace(name, std::move(one)).second) {
+        return fail(errc::invalid_argument, "there are two stacks named '" + name + "'");
+    }
+    return {};
+}
+
+result<const stack_definition*> stack_set::find(std::string_view name) const {
+    const auto found = definitions_.find(name);
+    if (found != definitions_.end()) {
+        return &found->second;
+    }
+    std::string known;
+    for (const auto& [each, definition] : definitions_) {
+        known += (known.empty() ? "" : ", ") + each;
+    }
+    return fail(errc::not_found, "there is no stack '" + std::string(name) + "'; " +
+                                     (known.empty() ? "--stack makes one" : "there is " + known));
+}
+
+task<result<ip_stack*>> stack_set::open(std::string name) const {
+    const auto definition = find(name);
+    if (!definition) {
+        co_return fail(definition.error());
+    }
+    // By loop: one after another may run on a thread.
+    static thread_local std::map<std::pair<const stack_set*, std::string>, std::weak_ptr<ip_stack>>
+        opened;
+    std::weak_ptr<ip_stack>& place = opened[{this, name}];
+    if (const std::shared_ptr<ip_stack> there = place.lock(); there != nullptr) {
+        co_return there.get();
+    }
+    auto made = open_stack(**definition);
+    if (!made) {
+        co_return fail(made.error());
+    }
+    const std::shared_ptr<ip_stack> kept = std::move(*made);
+    place = kept;
+    loop::current().keep(kept);
+    const bool has_v6 = std::ranges::any_of(
+        (*definition)->addresses, [](const ip_prefix& one) { return one.address().is_v6(); });
+    if (has_v6) {
+        co_await sleep_for(duplicate_detection);
+    }
+    co_return kept.get();
+}
+
+void register_stacks(transport_registry& registry, const stack_set& stacks, resolver& names) {
+    transport how = registry.transports().at("tcp");
+    how.parameters.push_back({"stack", "stack=lan", "use this stack of ours, not the system's"});
+    how.connect = [&stacks, &names, system = how.connect](const endpoint& to) {
+        return to.params().find("stack") != nullptr ? connect_over(stacks, to, names) : system(to);
+    };
+    how.listen = [&stacks, system = how.listen](const endpoint& at) {
+        return at.params().find("stack") != nullptr ? listen_over(stacks, at) : system(at);
+    };
+    how.check = [&stacks, system = how.check](const endpoint& place) -> result<void> {
+        if (place.params().find("stack") == nullptr) {
+            return system ? system(place) : result<void>();
+        }
+        const auto options = options_of(place);
+        if (!options) {
+            return fail(options.error());
+        }
+        const auto definition = stacks.find(place.params().text("stack"));
+        return definition ? result<void>() : fail(definition.error());
+    };
+    registry.add("tcp", std::move(how));
+}
+
+} // namespace runnel::inline v0::stack
