@@ -219,16 +219,13 @@ void register_stacks(transport_registry& registry, const stack_set& stacks, reso
     how.listen = [&stacks, system = how.listen](const endpoint& at) {
         return at.params().find("stack") != nullptr ? listen_over(stacks, at) : system(at);
     };
-    how.check = [&stacks, system = how.check](const endpoint& place) -> result<void> {
+    how.check = [system = how.check](const endpoint& place) -> result<void> {
         if (place.params().find("stack") == nullptr) {
             return system ? system(place) : result<void>();
         }
+        // Whether there is such a stack shows later: it may be described behind the endpoint.
         const auto options = options_of(place);
-        if (!options) {
-            return fail(options.error());
-        }
-        const auto definition = stacks.find(place.params().text("stack"));
-        return definition ? result<void>() : fail(definition.error());
+        return options ? result<void>() : fail(options.error());
     };
     registry.add("tcp", std::move(how));
 }
