@@ -2,10 +2,9 @@
 #include "blocking_pool.hpp"
 
 #include <chrono>
+#include <csignal>
 #include <system_error>
 #include <thread>
-
-#include <signal.h>
 
 namespace runnel::inline v0 {
 namespace {

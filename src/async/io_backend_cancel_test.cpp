@@ -17,13 +17,13 @@ TEST_P(IoBackend, CancelsAReceiveBeforeThereIsDataAndLosesNothing) {
             make_busy(left, right);
         }
         call reader(right, io_kind::receive);
-        EXPECT_FALSE(io->start(reader));
+        EXPECT_FALSE(io_->start(reader));
         settle();
-        const bool at_once = io->cancel(reader);
+        const bool at_once = io_->cancel(reader);
         await(reader);
         EXPECT_EQ(reader.result, -ECANCELED);
         EXPECT_EQ(reader.completions, at_once ? 0 : 1);
-        EXPECT_TRUE(io->cancel(reader)) << "cancelling what is not pending changes nothing";
+        EXPECT_TRUE(io_->cancel(reader)) << "cancelling what is not pending changes nothing";
         send(left, "later");
         EXPECT_EQ(receive(right), "later");
     }
@@ -46,14 +46,14 @@ TEST_P(IoBackend, LosesNothingWhenACancellationMeetsData) {
             if (round % 4 == 0) {
                 deliver();
             }
-            bool pending = !io->start(reader);
+            bool pending = !io_->start(reader);
             if (round % 4 == 1) {
                 deliver();
             }
             if (round % 3 == 0) {
                 settle();
             }
-            pending = pending && reader.pending() && !io->cancel(reader);
+            pending = pending && reader.pending() && !io_->cancel(reader);
             if (round % 4 >= 2) {
                 deliver();
             }
@@ -74,12 +74,12 @@ TEST_P(IoBackend, TellsHowMuchOfACancelledSendWasAccepted) {
     for (const bool tcp : {false, true}) {
         auto [left, right] = tcp ? tcp_pair() : socket_pair();
         const std::string much = pattern(32 << 20);
-        stream_sender sender(*io, left, much);
+        stream_sender sender(*io_, left, much);
         sender.go();
         settle();
         ASSERT_TRUE(sender.pending());
         sender.stop();
-        static_cast<void>(io->cancel(sender.request()));
+        static_cast<void>(io_->cancel(sender.request()));
         await(sender.request());
         ::shutdown(left.fd(), SHUT_WR);
         std::string arrived;
@@ -94,9 +94,9 @@ TEST_P(IoBackend, TellsHowMuchOfACancelledSendWasAccepted) {
 TEST_P(IoBackend, CancelsAnAcceptAndAcceptsTheConnectionLater) {
     open_file listener = tcp_listener();
     call acceptor(listener, io_kind::accept);
-    EXPECT_FALSE(io->start(acceptor));
+    EXPECT_FALSE(io_->start(acceptor));
     settle();
-    static_cast<void>(io->cancel(acceptor));
+    static_cast<void>(io_->cancel(acceptor));
     await(acceptor);
     EXPECT_EQ(acceptor.result, -ECANCELED);
     const open_file client(connect_to(listener));
@@ -109,9 +109,9 @@ TEST_P(IoBackend, CancelsAnAcceptAndAcceptsTheConnectionLater) {
 TEST_P(IoBackend, CancelsWaitingForReadiness) {
     auto [left, right] = socket_pair();
     call waiter(right, io_kind::readable);
-    EXPECT_FALSE(io->start(waiter));
+    EXPECT_FALSE(io_->start(waiter));
     settle();
-    static_cast<void>(io->cancel(waiter));
+    static_cast<void>(io_->cancel(waiter));
     await(waiter);
     EXPECT_EQ(waiter.result, -ECANCELED);
     send(left, "x");
@@ -157,8 +157,8 @@ TEST_P(IoBackend, EndsEveryPendingRequestWhenItIsDestroyed) {
     int started = 0;
     std::vector<open_file> others;
     const auto start = [&](int fd, io_kind kind) {
-        auto* waiting = new owner(*io, fd, kind, done);
-        EXPECT_FALSE(io->start(waiting->request));
+        auto* waiting = new owner(*io_, fd, kind, done);
+        EXPECT_FALSE(io_->start(waiting->request));
         ++started;
     };
     open_file listener = tcp_listener();
@@ -177,7 +177,7 @@ TEST_P(IoBackend, EndsEveryPendingRequestWhenItIsDestroyed) {
         file.detach();
     }
     listener.detach();
-    io.reset();
+    io_.reset();
     EXPECT_EQ(done, started);
 }
 
@@ -186,7 +186,7 @@ TEST_P(IoBackend, LetsDescriptorsGoWhenItIsDestroyed) {
     make_busy(left, right);
     auto [client, server] = tcp_pair();
     make_busy(client, server);
-    io.reset();
+    io_.reset();
     EXPECT_FALSE((*left).attached());
     EXPECT_FALSE((*right).attached());
 }
@@ -220,9 +220,9 @@ TEST_P(IoBackend, ResetsConnectionsThatNobodyAccepted) {
 }
 
 TEST_P(IoBackend, ReturnsAllItsMemory) {
-    io.reset();
+    io_.reset();
     const auto before = buffer_pool::local().statistics().live;
-    io = std::move(*make_backend());
+    io_ = std::move(*make_backend());
     {
         auto [left, right] = tcp_pair();
         make_busy(left, right);
@@ -230,7 +230,7 @@ TEST_P(IoBackend, ReturnsAllItsMemory) {
         settle();
         right.close();
     }
-    io.reset();
+    io_.reset();
     EXPECT_EQ(buffer_pool::local().statistics().live, before);
 }
 

@@ -54,19 +54,19 @@ void IoBackend::SetUp() {
     if (!made) {
         GTEST_SKIP() << made.error().message();
     }
-    io = std::move(*made);
+    io_ = std::move(*made);
 }
 
 void IoBackend::await(const io_request& request) {
-    const time_point limit = io->now() + std::chrono::seconds(10);
+    const time_point limit = io_->now() + std::chrono::seconds(10);
     while (request.pending()) {
-        ASSERT_LT(io->wait(limit, false), limit) << "the request is never done";
+        ASSERT_LT(io_->wait(limit, false), limit) << "the request is never done";
     }
 }
 
 void IoBackend::settle() {
     for (int i = 0; i < 4; ++i) {
-        io->wait(never, true);
+        io_->wait(never, true);
     }
 }
 
@@ -80,7 +80,7 @@ std::string IoBackend::receive(open_file& source, std::uint32_t size_hint) {
 
 std::string IoBackend::carry(open_file& left, open_file& right, std::string_view bytes,
                              std::uint32_t size_hint) {
-    stream_sender sender(*io, left, bytes);
+    stream_sender sender(*io_, left, bytes);
     sender.go();
     std::string arrived;
     while (arrived.size() < bytes.size()) {
@@ -98,7 +98,7 @@ std::string IoBackend::carry(open_file& left, open_file& right, std::string_view
 void IoBackend::make_busy(open_file& left, open_file& right) {
     for (int i = 0; i < 20; ++i) {
         call reader(right, io_kind::receive);
-        EXPECT_FALSE(io->start(reader));
+        EXPECT_FALSE(io_->start(reader));
         EXPECT_EQ(send(left, "ping"), 4);
         await(reader);
         EXPECT_EQ(reader.data.view(), "ping");
@@ -107,8 +107,8 @@ void IoBackend::make_busy(open_file& left, open_file& right) {
 
 file_pair IoBackend::attached(int first, int second) {
     file_pair files{open_file(first), open_file(second)};
-    files.first.attach(*io);
-    files.second.attach(*io);
+    files.first.attach(*io_);
+    files.second.attach(*io_);
     return files;
 }
 
@@ -131,7 +131,7 @@ open_file IoBackend::tcp_listener() {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::bind(listener.fd(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(::listen(listener.fd(), 256), 0);
-    listener.attach(*io);
+    listener.attach(*io_);
     return listener;
 }
 

@@ -112,7 +112,7 @@ protected:
     /// Waits for events until `request` is done; fails after ten seconds without.
     void await(const io_request& request);
     int run(call& request) {
-        if (!io->start(request)) {
+        if (!io_->start(request)) {
             await(request);
         }
         return request.result;
@@ -141,7 +141,7 @@ protected:
     /// Both ends of a new TCP connection.
     file_pair tcp_pair();
 
-    std::unique_ptr<io_backend> io;
+    std::unique_ptr<io_backend> io_;
 };
 
 /// `size` bytes in which each run of a few is different.

@@ -20,7 +20,7 @@ namespace {
 TEST_P(IoBackend, AcceptsMoreConnectionsAtOnceThanItTakesAhead) {
     open_file listener = tcp_listener();
     call acceptor(listener, io_kind::accept);
-    EXPECT_FALSE(io->start(acceptor));
+    EXPECT_FALSE(io_->start(acceptor));
     std::vector<open_file> clients;
     for (int i = 0; i < 200; ++i) {
         clients.emplace_back(connect_to(listener));
@@ -84,7 +84,7 @@ TEST_P(IoBackend, ReportsAResetToBothDirections) {
             make_busy(left, right);
         }
         call reader(right, io_kind::receive);
-        EXPECT_FALSE(io->start(reader));
+        EXPECT_FALSE(io_->start(reader));
         settle();
         const linger at_once{1, 0};
         ::setsockopt(left.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -98,7 +98,7 @@ TEST_P(IoBackend, ReportsAResetToBothDirections) {
 TEST_P(IoBackend, WakesAWriterWhenThePeerResets) {
     auto [left, right] = tcp_pair();
     const std::string much = pattern(32 << 20);
-    stream_sender sender(*io, left, much);
+    stream_sender sender(*io_, left, much);
     sender.go();
     settle();
     ASSERT_TRUE(sender.pending());
@@ -120,7 +120,7 @@ TEST_P(IoBackend, TellsWhenAConnectionIsMadeOrRefused) {
             listener.close();
         }
         open_file client(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-        client.attach(*io);
+        client.attach(*io_);
         settle();
         static_cast<void>(::connect(client.fd(), reinterpret_cast<sockaddr*>(&address), size));
         call connected(client, io_kind::writable);
@@ -256,7 +256,7 @@ TEST_P(IoBackend, HoldsTheSenderBackWhenNobodyReads) {
     make_busy(left, right);
     const std::string much = pattern(64 << 20);
     call reader(right, io_kind::receive);
-    EXPECT_FALSE(io->start(reader)); // one receive, and then none for long
+    EXPECT_FALSE(io_->start(reader)); // one receive, and then none for long
     const auto blocks_before = buffer_pool::local().statistics().live;
     std::size_t sent = 0;
     for (int idle = 0; idle < 100;) {
@@ -264,14 +264,14 @@ TEST_P(IoBackend, HoldsTheSenderBackWhenNobodyReads) {
                                     std::min<std::size_t>(much.size() - sent, 65536), MSG_DONTWAIT);
         idle = more > 0 ? 0 : idle + 1;
         sent += more > 0 ? static_cast<std::size_t>(more) : 0;
-        io->wait(never, true);
+        io_->wait(never, true);
     }
     EXPECT_LT(sent, std::size_t{24} << 20) << "the buffers of both sockets, and little more";
     EXPECT_LT(buffer_pool::local().statistics().live - blocks_before, 300U);
 
     await(reader);
     std::string arrived(reader.data.view());
-    stream_sender sender(*io, left, std::string_view(much).substr(sent));
+    stream_sender sender(*io_, left, std::string_view(much).substr(sent));
     sender.go();
     while (arrived.size() < much.size()) {
         const std::string more = receive(right);
@@ -285,7 +285,7 @@ TEST_P(IoBackend, SendsWithoutACopyWhereItCan) {
     auto [left, right] = tcp_pair();
     const std::string bytes = pattern(3'000'000);
     for (int round = 0; round < 3; ++round) {
-        stream_sender sender(*io, left, bytes, true);
+        stream_sender sender(*io_, left, bytes, true);
         sender.go();
         std::string arrived;
         while (arrived.size() < bytes.size()) {

@@ -19,7 +19,7 @@ namespace {
 TEST_P(IoBackend, CarriesBytesOverASocketPair) {
     auto [left, right] = socket_pair();
     call reader(right, io_kind::receive);
-    EXPECT_FALSE(io->start(reader));
+    EXPECT_FALSE(io_->start(reader));
     EXPECT_EQ(send(left, "hello"), 5);
     await(reader);
     EXPECT_EQ(reader.data.view(), "hello");
@@ -42,9 +42,9 @@ TEST_P(IoBackend, GivesEpipeInsteadOfASignalForAPipeWithoutReader) {
 
 TEST_P(IoBackend, ReadsAndWritesAnEventfd) {
     open_file counter(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    counter.attach(*io);
+    counter.attach(*io_);
     call reader(counter, io_kind::receive);
-    EXPECT_FALSE(io->start(reader));
+    EXPECT_FALSE(io_->start(reader));
     settle();
     EXPECT_TRUE(reader.pending());
     const std::uint64_t three = 3;
@@ -62,15 +62,15 @@ TEST_P(IoBackend, ReadsARegularFileOrRefusesIt) {
     std::rewind(source);
     descriptor file(::dup(::fileno(source)));
     std::fclose(source);
-    const int number = io->attach(file);
+    const int number = io_->attach(file);
     if (is_epoll()) {
         EXPECT_EQ(number, EPERM);
         EXPECT_FALSE(file.attached());
     } else {
         ASSERT_EQ(number, 0);
         open_file owner(file.fd());
-        io->detach(file);
-        owner.attach(*io);
+        io_->detach(file);
+        owner.attach(*io_);
         EXPECT_EQ(receive(owner), "content");
         EXPECT_EQ(receive(owner), "");
         return;
@@ -116,8 +116,8 @@ TEST_P(IoBackend, LetsAReaderAndAWriterOfOneFileWaitAtOnce) {
     auto [left, right] = socket_pair();
     const std::string much = pattern(4 << 20);
     call reader(left, io_kind::receive);
-    EXPECT_FALSE(io->start(reader));
-    stream_sender writer(*io, left, much);
+    EXPECT_FALSE(io_->start(reader));
+    stream_sender writer(*io_, left, much);
     writer.go();
     settle();
     EXPECT_TRUE(writer.pending());
@@ -148,7 +148,7 @@ TEST_P(IoBackend, HoldsNoBufferForAReceiveThatWaits) {
     const auto wait_on_one_more = [&] {
         pairs.push_back(socket_pair());
         readers.push_back(std::make_unique<call>(pairs.back().second, io_kind::receive));
-        EXPECT_FALSE(io->start(*readers.back()));
+        EXPECT_FALSE(io_->start(*readers.back()));
         settle();
     };
     wait_on_one_more();
@@ -177,7 +177,7 @@ TEST_P(IoBackend, ServesManyFilesThatAreReadyAtOnce) {
         readers.clear();
         for (auto& pair : pairs) {
             readers.push_back(std::make_unique<call>(pair.second, io_kind::receive));
-            ASSERT_FALSE(io->start(*readers.back()));
+            ASSERT_FALSE(io_->start(*readers.back()));
         }
         settle();
         for (auto& pair : pairs) {
@@ -204,9 +204,9 @@ TEST_P(IoBackend, LosesNoCompletionWhenThereAreVeryMany) {
     std::vector<std::unique_ptr<call>> waiters;
     for (int i = 0; i < many; ++i) {
         files.emplace_back(::dup(event.fd()), descriptor_kind::other);
-        files.back().attach(*io);
+        files.back().attach(*io_);
         waiters.push_back(std::make_unique<call>(files.back(), io_kind::readable));
-        ASSERT_FALSE(io->start(*waiters.back()));
+        ASSERT_FALSE(io_->start(*waiters.back()));
     }
     settle();
     const std::uint64_t one = 1;
@@ -220,26 +220,26 @@ TEST_P(IoBackend, LosesNoCompletionWhenThereAreVeryMany) {
 
 TEST_P(IoBackend, ReturnsFromAWaitWhenAnotherThreadWakesIt) {
     for (int i = 0; i < 100; ++i) {
-        std::thread other([&] { io->wake(); });
-        io->wait(never, false);
+        std::thread other([&] { io_->wake(); });
+        io_->wait(never, false);
         other.join();
     }
-    io->wake();
-    io->wait(never, false);
+    io_->wake();
+    io_->wait(never, false);
 }
 
 TEST_P(IoBackend, WaitsUntilTheDeadlineAndNoShorter) {
     for (const auto span : {std::chrono::microseconds(50), std::chrono::microseconds(3000)}) {
-        const time_point deadline = io->now() + span;
+        const time_point deadline = io_->now() + span;
         time_point time{};
-        while ((time = io->wait(deadline, false)) < deadline) {
+        while ((time = io_->wait(deadline, false)) < deadline) {
             ASSERT_GE(deadline - time, duration(1)); // only a signal may end it early
         }
-        EXPECT_GE(io->now(), deadline);
+        EXPECT_GE(io_->now(), deadline);
     }
-    const time_point past = io->now() - std::chrono::hours(1);
-    EXPECT_GE(io->wait(past, false), past);
-    io->wait(never, true);
+    const time_point past = io_->now() - std::chrono::hours(1);
+    EXPECT_GE(io_->wait(past, false), past);
+    io_->wait(never, true);
 }
 
 TEST_P(IoBackend, RunsOnAnotherThreadThanItWasMadeAndDestroyedOn) {
@@ -249,22 +249,22 @@ TEST_P(IoBackend, RunsOnAnotherThreadThanItWasMadeAndDestroyedOn) {
     std::thread([&] {
         EXPECT_EQ(send(files.first, "hello"), 5);
         EXPECT_EQ(receive(files.second), "hello");
-        EXPECT_FALSE(io->start(stranded));
+        EXPECT_FALSE(io_->start(stranded));
         make_busy(busy.first, busy.second);
     }).join();
     busy.second.close();
-    io.reset();
+    io_.reset();
     EXPECT_EQ(stranded.result, -ECANCELED);
     EXPECT_EQ(stranded.completions, 1);
 }
 
 TEST_P(IoBackend, CountsWhatItDoes) {
     auto [left, right] = socket_pair();
-    const io_statistics before = io->statistics();
+    const io_statistics before = io_->statistics();
     send(left, "hello");
     receive(right);
-    io->wait(never, true);
-    const io_statistics& after = io->statistics();
+    io_->wait(never, true);
+    const io_statistics& after = io_->statistics();
     EXPECT_EQ(after.requests - before.requests, 2U);
     EXPECT_GE(after.waits - before.waits, 1U);
     EXPECT_GE(after.system_calls - before.system_calls, is_epoll() ? 3U : 1U);

@@ -14,7 +14,7 @@ namespace {
 
 /// Blocks that stand ready at first, if they are not that large.
 constexpr std::size_t blocks_at_first = 64;
-constexpr std::size_t bytes_at_first = 64 * 1024;
+constexpr std::size_t bytes_at_first = std::size_t{64} * 1024;
 
 } // namespace
 

@@ -5,11 +5,11 @@
 #include <atomic>
 #include <bit>
 #include <cerrno>
+#include <csignal>
 #include <mutex>
 #include <string>
 #include <thread>
 
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 

@@ -19,7 +19,7 @@ constexpr std::uint8_t small_messages = 4;
 constexpr std::uint32_t largest_small_block = default_receive_size;
 /// What may arrive ahead of its requests before the submission is cancelled. The kernel may still
 /// add some thirty blocks before it sees the cancellation.
-constexpr std::size_t most_bytes_ahead = 64 * 1024;
+constexpr std::size_t most_bytes_ahead = std::size_t{64} * 1024;
 constexpr std::size_t most_buffers_ahead = 64;
 constexpr std::size_t most_connections_ahead = 64;
 

@@ -16,9 +16,9 @@ namespace runnel::inline v0 {
 namespace {
 
 /// Below this, telling that the memory is free costs more than copying.
-constexpr std::size_t smallest_zero_copy = 16 * 1024;
+constexpr std::size_t smallest_zero_copy = std::size_t{16} * 1024;
 /// From here on a send is better made by a call of its own than by a submission.
-constexpr std::size_t bulk_send = 16 * 1024;
+constexpr std::size_t bulk_send = std::size_t{16} * 1024;
 
 void address(io_uring_sqe& entry, const iovec& piece) noexcept {
     entry.addr = reinterpret_cast<std::uint64_t>(piece.iov_base);

@@ -14,9 +14,9 @@ namespace {
 /// A row of the policy table: the addresses whose first `length` bits are those of `prefix`.
 struct policy {
     ipv6_address prefix;
-    unsigned length;
-    int precedence;
-    int label;
+    unsigned length = 0;
+    int precedence = 0;
+    int label = 0;
 };
 
 /// RFC 6724, section 2.1; longer prefixes first, so that the first match is the right one.

@@ -46,6 +46,7 @@ public:
 
     task<result<void>> close() override {
         std::vector<task<std::optional<error>>> closes;
+        closes.reserve(first_.size() + 1);
         for (const flow_ptr& part : first_) {
             closes.push_back(close_part(*part));
         }

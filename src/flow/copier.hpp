@@ -18,7 +18,7 @@ namespace runnel::inline v0 {
 /// the first piece that is there and is done when nothing is left. A write that does not have to
 /// wait is therefore done before the next read begins. Bulk data between two streams of the kernel
 /// is left to the kernel.
-class copier : private bulk_observer {
+class copier final : private bulk_observer {
 public:
     /// `linger`: how long what was read may take to be written once the source failed.
     copier(flow& source, flow& sink, const copy_options& options,

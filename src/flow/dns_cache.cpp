@@ -12,7 +12,7 @@ std::size_t bytes_of(const dns_cache::outcome& what) noexcept {
     for (const dns_data& data : what.answer.data) {
         if (const auto* txt = std::get_if<dns_txt>(&data)) {
             for (const std::string& text : txt->strings) {
-                sum += sizeof(text) + text.size();
+                sum += sizeof(std::string) + text.size();
             }
         }
     }

@@ -80,7 +80,7 @@ void dns_stub::look_up_next(pending query, time_point now) {
     }
     const dns_lookup_id lookup = client_.start({*name, query.question.type}, now);
     lookups_.insert_or_assign(query.id, lookup);
-    pending_.emplace(lookup, std::move(query));
+    pending_.emplace(lookup, query);
 }
 
 /// Takes what the client wants done. Finished lookups go on to their next candidate, if any.
@@ -101,7 +101,7 @@ void dns_stub::collect(time_point now) {
         }
         pending& query = found.mapped();
         if (!done.answer && done.answer.error().code() == dns_errc::no_such_name) {
-            look_up_next(std::move(query), now);
+            look_up_next(query, now);
         } else {
             resolve(query.id, std::move(done.answer));
         }

@@ -123,7 +123,7 @@ flow_ptr make_function_flow(flow_functions functions) {
     return make_layered(std::make_unique<function_layer>(std::move(functions)));
 }
 
-flow_ptr make_source(std::string text) {
+flow_ptr make_source(const std::string& text) {
     return make_source(buffer::copy_of(text));
 }
 

@@ -71,6 +71,7 @@ void happy_eyeballs::reorder() {
     std::vector<destination> sorted = found_;
     sort_destinations(sorted);
     std::vector<ip_endpoint> endpoints;
+    endpoints.reserve(sorted.size());
     for (const destination& each : sorted) {
         endpoints.push_back(each.endpoint);
     }

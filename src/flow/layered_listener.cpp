@@ -112,7 +112,7 @@ private:
                 here.taking = true;
                 run_detached(take(way), "listener below a layer");
             }
-            if (here.ready.empty() && !(here.end.has_value() && here.on_their_way == 0)) {
+            if (here.ready.empty() && (!here.end.has_value() || here.on_their_way != 0)) {
                 const result<void> woken = co_await here.changed.wait();
                 if (!woken) {
                     co_return fail(woken.error());

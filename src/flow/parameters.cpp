@@ -171,7 +171,7 @@ result<parameter> parameter::parse(std::shared_ptr<const std::string> source, st
     return one;
 }
 
-result<parameters> parameters::parse(std::shared_ptr<const std::string> source,
+result<parameters> parameters::parse(const std::shared_ptr<const std::string>& source,
                                      std::size_t offset) {
     parameters list;
     const std::string_view whole = *source;

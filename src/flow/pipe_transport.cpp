@@ -72,30 +72,34 @@ private:
     std::shared_ptr<bool> closed_ = std::make_shared<bool>(false);
 };
 
+task<result<flow_ptr>> connect_pipe(std::shared_ptr<meeting_point> place, const endpoint& to) {
+    const auto capacity = capacity_of(to);
+    if (!capacity) {
+        co_return fail(capacity.error());
+    }
+    if (!place->listening) {
+        co_return fail(errc::refused, "connect pipe:");
+    }
+    auto ends = make_pipe({.capacity = *capacity});
+    place->arrived.push_back(std::move(ends.second));
+    place->changed.set();
+    co_return std::move(ends.first);
+}
+
+task<result<listener_ptr>> listen_pipe(std::shared_ptr<meeting_point> place) {
+    if (std::exchange(place->listening, true)) {
+        co_return fail(errc::address_in_use, "listen pipe:");
+    }
+    co_return std::make_unique<pipe_listener>(std::move(place));
+}
+
 } // namespace
 
 void register_pipe_transport(transport_registry& registry) {
     const auto place = std::make_shared<meeting_point>();
     registry.add("pipe",
-                 {.connect = [place](const endpoint& to) -> task<result<flow_ptr>> {
-                      const auto capacity = capacity_of(to);
-                      if (!capacity) {
-                          co_return fail(capacity.error());
-                      }
-                      if (!place->listening) {
-                          co_return fail(errc::refused, "connect pipe:");
-                      }
-                      auto ends = make_pipe({.capacity = *capacity});
-                      place->arrived.push_back(std::move(ends.second));
-                      place->changed.set();
-                      co_return std::move(ends.first);
-                  },
-                  .listen = [place](const endpoint& /*at*/) -> task<result<listener_ptr>> {
-                      if (std::exchange(place->listening, true)) {
-                          co_return fail(errc::address_in_use, "listen pipe:");
-                      }
-                      co_return std::make_unique<pipe_listener>(place);
-                  },
+                 {.connect = [place](const endpoint& to) { return connect_pipe(place, to); },
+                  .listen = [place](const endpoint& /*at*/) { return listen_pipe(place); },
                   .parameters = {{"capacity", "capacity=64KiB", "bytes each direction holds"}},
                   .check = [](const endpoint& at) { return without_value(capacity_of(at)); }});
 }

@@ -13,7 +13,7 @@ namespace runnel::inline v0::host {
 result<child_ptr> child::adopt(int id) {
     unique_fd handle(static_cast<int>(::syscall(SYS_pidfd_open, id, 0)));
     const int failed = handle ? 0 : errno;
-    const child_ptr made(new child(id, std::move(handle)), drop_child());
+    child_ptr made(new child(id, std::move(handle)), drop_child());
     const int number = failed != 0 ? failed : made->io_.attach(made->file_);
     if (number != 0) {
         return fail(error::from_errno(number));

@@ -11,7 +11,6 @@
 namespace runnel::inline v0::host {
 namespace {
 
-using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 

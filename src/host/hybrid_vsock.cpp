@@ -50,7 +50,8 @@ task<result<void>> read_answer(flow& from) {
         }
         have += *got;
         const auto said = std::string_view(line.data(), have);
-        if (const std::size_t end = said.find('\n'); end != said.npos && end + 1 != have) {
+        if (const std::size_t end = said.find('\n');
+            end != std::string_view::npos && end + 1 != have) {
             co_return fail(errc::protocol_error, "the hypervisor's answer is too short");
         }
     }

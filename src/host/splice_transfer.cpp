@@ -22,7 +22,7 @@ constexpr std::size_t bytes_per_turn = std::size_t{8} << 20;
 /// So many fills in a row of less than this mean that the data is not bulky any more, and two calls
 /// that move references cost more than two that copy.
 constexpr int most_small_fills = 8;
-constexpr std::size_t small_fill = 16 * 1024;
+constexpr std::size_t small_fill = std::size_t{16} * 1024;
 /// What is taken back out of the pipe, in blocks of the pool. The whole pipe fits in a few.
 constexpr std::size_t rest_piece = std::size_t{256} * 1024;
 static_assert(kernel_pipe::most_capacity <= bulk_transfer::most_left * rest_piece);

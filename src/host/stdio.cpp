@@ -68,11 +68,11 @@ result<flow_ptr> adopt_file(unique_fd file, std::string name) {
         unique_fd own = reopen(file.get(), access);
         if (!own) {
             static_cast<void>(::fcntl(file.get(), F_SETFL, flags | O_NONBLOCK));
-            own = std::move(file);
+            return make_stream_flow(std::move(file), stream_kind::other, std::move(name));
         }
         auto made = make_stream_flow(std::move(own), stream_kind::other, name);
         // Some devices, such as /dev/null, cannot be waited for either.
-        if (made || made.error().code().value() != EPERM || !file) {
+        if (made || made.error().code().value() != EPERM) {
             return made;
         }
     }

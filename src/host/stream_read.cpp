@@ -123,10 +123,8 @@ void stream::prepare_receive() noexcept {
             in_.flags = MSG_CMSG_CLOEXEC;
             passing_->prepare_receive(in_.message);
         }
-    } else if (input_awaited_) {
-        in_.kind = io_kind::readable;
-    } else if (is_full() && !cut_ && !discarding_ && !input_waits_) {
-        in_.kind = io_kind::readable; // is there more at all, or just the end?
+    } else if (input_awaited_ || (is_full() && !cut_ && !discarding_ && !input_waits_)) {
+        in_.kind = io_kind::readable; // when full: is there more at all, or just the end?
     } else {
         in_.kind = io_kind::receive;
         // Small receives may run ahead of their requests, and descriptors would be lost with them.

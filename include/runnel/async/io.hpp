@@ -3,6 +3,7 @@
 
 #include "runnel/async/time.hpp"
 #include "runnel/core/buffer.hpp"
+#include "runnel/core/check.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -210,6 +211,7 @@ inline void io_backend::link(descriptor& file) noexcept {
 }
 
 inline void io_backend::unlink(descriptor& file) noexcept {
+    check(file.previous_ != nullptr, "only a descriptor that is attached is detached");
     *file.previous_ = file.next_;
     if (file.next_ != nullptr) {
         file.next_->previous_ = file.previous_;

@@ -105,14 +105,14 @@ public:
     [[nodiscard]] dns_lookup_id start(const dns_question& question, time_point now);
 
     /// Forgets a lookup; ids of finished ones are ignored.
-    void cancel(dns_lookup_id lookup);
+    void cancel(dns_lookup_id id);
 
     /// One whole message has arrived on an exchange.
-    void received(dns_exchange_id exchange, std::span<const std::byte> message, time_point now);
+    void received(dns_exchange_id id, std::span<const std::byte> message, time_point now);
 
     /// The exchange came to an end without an answer: its query could not be sent, the connection
     /// was refused, reset or closed, the server's port is not reachable.
-    void failed(dns_exchange_id exchange, const error& reason, time_point now);
+    void failed(dns_exchange_id id, const error& reason, time_point now);
 
     /// Time has passed.
     void advance(time_point now);
@@ -167,9 +167,8 @@ private:
     void set_deadline(lookup_state& lookup, time_point deadline);
     void note_trouble(lookup_state& lookup, std::size_t server, trouble what,
                       std::string_view reason, time_point now);
-    void exchange_failed(dns_exchange_id exchange, trouble what, std::string_view reason,
-                         time_point now);
-    void take_response(dns_exchange_id exchange, const dns_response& response, time_point now);
+    void exchange_failed(dns_exchange_id id, trouble what, std::string_view reason, time_point now);
+    void take_response(dns_exchange_id id, const dns_response& response, time_point now);
     void take_verdict(lookup_state& lookup, dns_verdict verdict, time_point now);
     void follow_alias(lookup_state& lookup, const dns_name& target, time_point now);
     void give_up(lookup_state& lookup);

@@ -48,7 +48,7 @@ public:
     dns_stub& operator=(const dns_stub&) = delete;
 
     /// Begins to resolve a name. Always ends with one `dns_resolved`, unless it is cancelled.
-    [[nodiscard]] dns_query_id query(std::string_view name, dns_type type, time_point now);
+    [[nodiscard]] dns_query_id query(std::string_view text, dns_type type, time_point now);
 
     /// Forgets a query; ids of finished ones are ignored.
     void cancel(dns_query_id query);

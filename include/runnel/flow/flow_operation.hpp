@@ -48,8 +48,8 @@ public:
     read_operation(flow& source, std::span<std::byte> target, bool into, std::size_t hint) noexcept
         : flow_(&source), target_(target), hint_(hint), into_(into) {}
     read_operation(read_operation&& unstarted) noexcept
-        : operation(std::move(unstarted)), flow_(unstarted.flow_), target_(unstarted.target_),
-          hint_(unstarted.hint_), into_(unstarted.into_) {}
+        : operation(static_cast<operation&&>(unstarted)), flow_(unstarted.flow_),
+          target_(unstarted.target_), hint_(unstarted.hint_), into_(unstarted.into_) {}
 
     /// Whether the caller brought memory (`read_into`); otherwise the transport gives a buffer.
     [[nodiscard]] bool into_memory() const noexcept { return into_; }
@@ -117,7 +117,8 @@ class write_operation : public operation {
 public:
     write_operation(flow& target, bool nodelay) noexcept : flow_(&target), nodelay_(nodelay) {}
     write_operation(write_operation&& unstarted) noexcept
-        : operation(std::move(unstarted)), flow_(unstarted.flow_), nodelay_(unstarted.nodelay_) {}
+        : operation(static_cast<operation&&>(unstarted)), flow_(unstarted.flow_),
+          nodelay_(unstarted.nodelay_) {}
 
     /// What is still to be accepted, in order. Some may be empty.
     [[nodiscard]] std::span<buffer> rest() const noexcept { return items_; }
@@ -198,8 +199,8 @@ public:
     control_operation(flow& target, direction which) noexcept
         : flow_(&target), kind_(kind::shutdown), direction_(which) {}
     control_operation(control_operation&& unstarted) noexcept
-        : operation(std::move(unstarted)), flow_(unstarted.flow_), kind_(unstarted.kind_),
-          direction_(unstarted.direction_) {}
+        : operation(static_cast<operation&&>(unstarted)), flow_(unstarted.flow_),
+          kind_(unstarted.kind_), direction_(unstarted.direction_) {}
 
     result<void> await_resume() noexcept {
         if (error_.has_value()) {

@@ -64,7 +64,7 @@ template <source_function F>
 [[nodiscard]] flow_ptr make_source(F next);
 
 /// A flow that gives these texts or buffers, one each read, then the end. Empty ones are skipped.
-[[nodiscard]] flow_ptr make_source(std::string text);
+[[nodiscard]] flow_ptr make_source(const std::string& text);
 [[nodiscard]] flow_ptr make_source(std::vector<std::string> texts);
 [[nodiscard]] flow_ptr make_source(buffer data);
 [[nodiscard]] flow_ptr make_source(std::vector<buffer> pieces);

@@ -94,7 +94,7 @@ public:
     /// Reads what stands behind the question mark of an endpoint: `name` or `name=value`, joined by
     /// `&`. Names are letters, digits, `-`, `_` and `.`; values are percent-encoded text, without
     /// NUL. `source` is the whole text of the endpoint, `offset` where its parameters begin.
-    [[nodiscard]] static result<parameters> parse(std::shared_ptr<const std::string> source,
+    [[nodiscard]] static result<parameters> parse(const std::shared_ptr<const std::string>& source,
                                                   std::size_t offset);
 
     /// The parameter of this name, or null. Owned by this object.
