@@ -117,7 +117,7 @@ void write_command(std::string& man, const command_page& page,
 } // namespace
 
 std::string render_man(const command_page& program, const std::string& version) {
-    const std::string name = program.name();
+    const std::string& name = program.name();
     std::string man = fmt::format(".TH \"{}\" 1 \"\" \"{} {}\" \"User Commands\"\n",
                                   escape(upper(name)), escape(name), escape(version));
     man += ".nh\n.ad l\n";
