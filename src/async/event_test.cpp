@@ -104,11 +104,12 @@ TEST(AutomaticEvent, LosesNoAnnouncementWhereverTheWaitIsStopped) {
                 }
             };
             const auto receiver = [&]() -> task<void> {
-                while (co_await announced.wait()) {
-                    ++received;
-                    if (received == 3) {
+                while (received < 3) {
+                    const result<void> told = co_await announced.wait();
+                    if (!told) {
                         break;
                     }
+                    ++received;
                 }
             };
             static_cast<void>(co_await when_all(sender(), receiver()));

@@ -271,7 +271,8 @@ TEST_P(Aborting, TellsHowAStreamFinishedApart) {
         co_await expect_write_end(*s.a, errc::closed);
         co_await s.close_both();
         // We aborted, which for the peer is a reset.
-        if (!co_await s.connect()) {
+        const bool again = co_await s.connect();
+        if (!again) {
             co_return;
         }
         s.a->abort();

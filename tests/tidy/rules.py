@@ -193,6 +193,39 @@ def statement_expression(source):
                 break
 
 
+COROUTINE = re.compile(r"\btask<[^;{}]*\)[^;{}()]*\{|->\s*task<[^;{}]*\{")
+LAMBDA = re.compile(r"\[[^\[\]]*\]\s*(?:\([^()]*\))?[^;{}()]*\{")
+DECLARATION = re.compile(
+    r"[;{}(]\s*(?:(?:const|constexpr)\s+)*"
+    r"(?!(?:co_)?return\b|co_|delete\b|else\b|throw\b|case\b|new\b|using\b|do\b)"
+    r"[A-Za-z_][\w:]*(?:<[^;{}]*?>)?(?:\s*[&*]+\s*|\s+)(?:\[|[A-Za-z_]\w*\s*[={(;:\[])"
+)
+
+
+def end_of_block(code, begin):
+    """The offset behind the block whose brace stands in front of `begin`."""
+    depth = 1
+    while begin < len(code) and depth:
+        depth += {"{": 1, "}": -1}.get(code[begin], 0)
+        begin += 1
+    return begin
+
+
+def await_condition(source):
+    """GCC 12 compiles a coroutine without variables to nothing if it awaits in a condition."""
+    if not source.is_cpp:
+        return
+    for match in COROUTINE.finditer(source.code):
+        body = source.code[match.end() - 1 : end_of_block(source.code, match.end())]
+        while nested := LAMBDA.search(body):
+            end = end_of_block(body, nested.end())
+            body = body[: nested.start()] + " " * (end - nested.start()) + body[end:]
+        awaits = re.search(r"\b(?:if|while|switch)\s*\([^;{}]*\bco_await\b", body)
+        if awaits and not DECLARATION.search(body):
+            line = source.line_of(match.end() - 1 + awaits.start())
+            yield line, "awaits in a condition, and has no variable: name what was awaited"
+
+
 RULES = {
     rule.__name__: rule
     for rule in (
@@ -212,6 +245,7 @@ RULES = {
         namespaces,
         await_bindings,
         await_lambda,
+        await_condition,
         statement_expression,
     )
 }

@@ -38,6 +38,7 @@ BREACHES = {
     "namespaces": "namespace detail {}\n",
     "await_bindings": "task<void> f() { auto [a, b] = co_await g(); }\n",
     "await_lambda": "task<void> f() { co_await g([name] { use(name); }); }\n",
+    "await_condition": "task<void> f() { while (co_await g()) { h(); } }\n",
     "statement_expression": "int x = ({ int y = 1; y; });\n",
 }
 
@@ -58,6 +59,10 @@ INNOCENT = [
     "task<void> f() { auto r = co_await g([&] { return 1; }, options{.x = 1}); }",
     "task<void> f() { co_await g([&] { later([x] { use(x); }); }); }",
     "task<void> f() { auto x = (co_await g(this))[index]; }",
+    "task<void> f() { for (;;) { const bool on = co_await g(); if (!on) { co_return; } } }",
+    "task<void> f() { int x = 0; if (co_await g()) { h(x); } }",
+    "task<void> f() { if (const auto x = co_await g()) { h(*x); } }",
+    "task<void> f() { if (x) { co_await g(); } }",
     "auto x = f({1, 2}); auto y = f({.work = [] { a(); b(); }});",
     '#include "runnel/core/error.hpp"\n#include "../core/x.hpp"\n#include "private.hpp"',
     "// tidy: allow thread: this is the one that watches the others\nstd::thread watcher;",
