@@ -123,19 +123,19 @@ void happy_eyeballs::proceed(time_point now) {
     }
 }
 
-void happy_eyeballs::connected(attempt_id attempt, time_point /*now*/) {
-    const auto index = static_cast<std::size_t>(attempt);
+void happy_eyeballs::connected(attempt_id id, time_point /*now*/) {
+    const auto index = static_cast<std::size_t>(id);
     if (over_ || index >= attempts_.size() || !attempts_[index].pending) {
         return;
     }
     attempts_[index].pending = false;
     cancel_pending();
     over_ = true;
-    actions_.emplace_back(attempts_won{attempt, attempts_[index].to});
+    actions_.emplace_back(attempts_won{id, attempts_[index].to});
 }
 
-void happy_eyeballs::attempt_failed(attempt_id attempt, const error& reason, time_point now) {
-    const auto index = static_cast<std::size_t>(attempt);
+void happy_eyeballs::attempt_failed(attempt_id id, const error& reason, time_point now) {
+    const auto index = static_cast<std::size_t>(id);
     if (over_ || index >= attempts_.size() || !attempts_[index].pending) {
         return;
     }

@@ -92,8 +92,8 @@ public:
     /// The name has no addresses of a family, or they cannot be found out.
     void not_resolved(ip_family family, const error& reason, time_point now);
 
-    void connected(attempt_id attempt, time_point now);
-    void attempt_failed(attempt_id attempt, const error& reason, time_point now);
+    void connected(attempt_id id, time_point now);
+    void attempt_failed(attempt_id id, const error& reason, time_point now);
 
     /// Gives all attempts up; ends with `attempts_lost` for `reason`.
     void cancel(const error& reason = errc::cancelled);
