@@ -38,18 +38,8 @@ task<std::string> read_all(flow& from) {
     }
 }
 
-class FileTest : public BackendTest {
+class FileTest : public FolderTest {
 protected:
-    void SetUp() override {
-        std::string name = testing::TempDir() + "runnel-XXXXXX";
-        ASSERT_NE(::mkdtemp(name.data()), nullptr);
-        folder_ = name;
-        BackendTest::SetUp();
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
-
-    [[nodiscard]] std::string path(const char* name) const { return folder_ + "/" + name; }
-
     task<void> write(const std::string& name, file_access access, std::string text) {
         auto file = co_await open_file(name, {.access = access});
         EXPECT_TRUE(file) << (file ? "" : file.error().message());
@@ -65,8 +55,6 @@ protected:
         EXPECT_TRUE(co_await (*file)->close());
         co_return text;
     }
-
-    std::string folder_;
 };
 
 TEST_P(FileTest, WhatWasWrittenIsReadBackAndAppendedTo) {
@@ -95,7 +83,7 @@ TEST_P(FileTest, ErrorsNameThePathAndTheReason) {
         const auto absent = co_await open_file(missing);
         EXPECT_TRUE(!absent && absent.error() == errc::not_found);
         EXPECT_EQ(absent.error().text(), "open " + missing);
-        const auto folder = co_await open_file(folder_);
+        const auto folder = co_await open_file(folder_.string());
         EXPECT_FALSE(folder);
         co_await write(missing, file_access::create, "x");
         const auto taken = co_await open_file(missing, {.access = file_access::create});

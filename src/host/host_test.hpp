@@ -11,6 +11,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,6 +46,23 @@ protected:
     }
 
     std::unique_ptr<loop> loop_;
+};
+
+/// With an empty folder of its own.
+class FolderTest : public BackendTest {
+protected:
+    void SetUp() override {
+        std::string name = (std::filesystem::temp_directory_path() / "runnel-").string() +
+                           std::string(6, 'X'); // which mkdtemp replaces
+        ASSERT_NE(::mkdtemp(name.data()), nullptr);
+        folder_ = name;
+        BackendTest::SetUp();
+    }
+    void TearDown() override { std::filesystem::remove_all(folder_); }
+
+    [[nodiscard]] std::string path(std::string_view name) const { return folder_ / name; }
+
+    std::filesystem::path folder_;
 };
 
 inline std::string backend_name(const testing::TestParamInfo<backend_kind>& info) {

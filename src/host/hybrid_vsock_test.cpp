@@ -21,21 +21,11 @@ namespace {
 using namespace runnel::host_test;
 using namespace std::chrono_literals;
 
-class HybridVsock : public BackendTest {
+class HybridVsock : public FolderTest {
 protected:
-    void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "runnel-XXXXXX").string();
-        folder_ = ::mkdtemp(name.data());
-        BackendTest::SetUp();
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
-
-    [[nodiscard]] std::string path(std::string_view name) const { return folder_ / name; }
     [[nodiscard]] hybrid_vsock_address device(std::uint32_t port) const {
         return {hybrid_vsock_kind::connect_line, path("vsock"), port};
     }
-
-    std::filesystem::path folder_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Kernel, HybridVsock, kernel_backends(), backend_name);

@@ -20,16 +20,8 @@ namespace {
 using namespace runnel::host_test;
 using namespace std::chrono_literals;
 
-/// A folder of its own, for sockets with a path.
-class Unix : public BackendTest {
+class Unix : public FolderTest {
 protected:
-    void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "runnel-XXXXXX").string();
-        folder_ = ::mkdtemp(name.data());
-        BackendTest::SetUp();
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
-
     [[nodiscard]] unix_address at(std::string_view name) const {
         return *unix_address::path((folder_ / name).string());
     }
@@ -46,8 +38,6 @@ protected:
         EXPECT_TRUE(made) << made.error().message();
         return {std::move(made->first), std::move(made->second)};
     }
-
-    std::filesystem::path folder_;
 };
 
 /// A pipe, to have descriptors to pass.
