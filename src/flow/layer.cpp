@@ -4,7 +4,10 @@
 #include "runnel/core/check.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace runnel::inline v0 {
 namespace {
@@ -14,12 +17,16 @@ constexpr std::size_t pieces_at_once = 4;
 
 /// What the coroutines of a layered flow share with it. Lives until the flow is gone and the last
 /// coroutine is done.
-struct layered_core {
+struct layered_core : std::enable_shared_from_this<layered_core> {
     std::unique_ptr<layer> implementation;
     buffer_queue stash; // read from the layer, more than was asked for
     read_operation* reader = nullptr;
     write_operation* writer = nullptr;
     control_operation* control = nullptr;
+    /// Begin when the one that was forgotten, but goes on, is done: at most a flush, a shutdown and
+    /// a close. Only `control` may be a flush.
+    std::vector<task<result<void>>> next_controls;
+    bool newest_is_flush = false;
     bool aborted = false;
 
     void read_done(result<buffer> outcome);
@@ -46,6 +53,8 @@ public:
             finished(started);
         }
     }
+
+    [[nodiscard]] bool running() const noexcept { return core_ != nullptr; }
 
     void request_stop(stop_reason reason) noexcept {
         if (core_ != nullptr) {
@@ -125,11 +134,19 @@ void layered_core::write_done(result<void> outcome) {
 }
 
 void layered_core::control_done(result<void> outcome) {
+    const bool forgotten = !next_controls.empty();
+    if (forgotten && !aborted) {
+        task<result<void>> next = std::move(next_controls.front());
+        next_controls.erase(next_controls.begin());
+        static_cast<layered_state&>(*this).controlling.start(shared_from_this(), std::move(next));
+        return;
+    }
+    next_controls.clear();
     control_operation* op = std::exchange(control, nullptr);
     if (op == nullptr) {
         return;
     }
-    if (outcome) {
+    if (outcome && !forgotten) {
         op->succeed();
     } else if (aborted) {
         op->fail(errc::aborted);
@@ -166,11 +183,15 @@ private:
         state_->writing.start(state_, state_->implementation->write(op));
     }
 
-    void do_flush(control_operation& op) override { run(op, state_->implementation->flush()); }
-    void do_shutdown_write(control_operation& op) override {
-        run(op, state_->implementation->shutdown_write());
+    void do_flush(control_operation& op) override {
+        run(op, state_->implementation->flush(), true);
     }
-    void do_close(control_operation& op) override { run(op, state_->implementation->close()); }
+    void do_shutdown_write(control_operation& op) override {
+        run(op, state_->implementation->shutdown_write(), false);
+    }
+    void do_close(control_operation& op) override {
+        run(op, state_->implementation->close(), false);
+    }
 
     void do_shutdown_read() noexcept override {
         state_->stash.clear();
@@ -200,11 +221,22 @@ private:
         return false;
     }
 
-    void do_cancel(control_operation& /*op*/) noexcept override { state_->control = nullptr; }
+    void do_cancel(control_operation& /*op*/) noexcept override {
+        state_->control = nullptr;
+        if (state_->newest_is_flush && !state_->next_controls.empty()) {
+            state_->next_controls.pop_back(); // it has not begun, and nobody waits for it
+        }
+        state_->newest_is_flush = false;
+    }
 
-    void run(control_operation& op, task<result<void>> work) {
+    void run(control_operation& op, task<result<void>> work, bool flush) {
         state_->control = &op;
-        state_->controlling.start(state_, std::move(work));
+        state_->newest_is_flush = flush;
+        if (state_->controlling.running()) {
+            state_->next_controls.push_back(std::move(work));
+        } else {
+            state_->controlling.start(state_, std::move(work));
+        }
     }
 
     std::shared_ptr<layered_state> state_;
