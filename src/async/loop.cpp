@@ -20,6 +20,9 @@ constexpr int inline_budget = 128;
 /// Coroutines continued before the kernel is asked for events again.
 constexpr int ready_budget = 256;
 
+/// When virtual time begins.
+constexpr wall_time virtual_epoch = std::chrono::sys_days(std::chrono::year(2000) / 1 / 1);
+
 } // namespace
 
 result<std::unique_ptr<loop>> loop::create(loop_options options) {
@@ -50,6 +53,11 @@ result<std::unique_ptr<loop>> loop::create(loop_options options) {
 
 loop::loop(backend_kind kind, std::unique_ptr<io_backend> io, loop_options options)
     : kind_(kind), options_(options), now_(io->now()), timers_(now_), io_(std::move(io)) {}
+
+wall_time loop::wall_now() const noexcept {
+    return is_virtual() ? virtual_epoch + now_.time_since_epoch()
+                        : wall_time(std::chrono::system_clock::now());
+}
 
 loop::~loop() {
     // Requests still with the kernel end now, and their owners may look at the loop once more.

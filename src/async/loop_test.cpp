@@ -38,6 +38,15 @@ TEST(VirtualTime, JumpsExactlyToTheNextDeadline) {
     });
 }
 
+TEST(VirtualTime, GivesTheSameDatesEachTime) {
+    run_virtual([]() -> task<void> {
+        const wall_time start = loop::current().wall_now();
+        EXPECT_EQ(start, std::chrono::sys_days(std::chrono::year(2000) / 1 / 1));
+        EXPECT_TRUE(co_await sleep_for(36h));
+        EXPECT_EQ(loop::current().wall_now(), start + 36h);
+    });
+}
+
 TEST(VirtualTime, StandsStillWhileThereIsSomethingToDo) {
     run_virtual([]() -> task<void> {
         const time_point start = loop::current().now();

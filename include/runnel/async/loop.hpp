@@ -82,6 +82,9 @@ public:
 
     /// The time, as of the start of this turn.
     [[nodiscard]] time_point now() const noexcept { return now_; }
+    /// The time of day, asked anew. Of virtual time: as if it began with the year 2000, so that a
+    /// simulation gives the same dates each time.
+    [[nodiscard]] wall_time wall_now() const noexcept;
     [[nodiscard]] bool is_virtual() const noexcept { return kind_ == backend_kind::virtual_time; }
     /// The backend in use; never `automatic`.
     [[nodiscard]] backend_kind kind() const noexcept { return kind_; }

@@ -21,6 +21,10 @@ struct loop_clock {
 /// A moment of a loop's clock. Moments of different loops compare only if both are real.
 using time_point = loop_clock::time_point;
 
+/// A moment of civil time, for dates that people and protocols tell: `loop::wall_now()`. It may be
+/// set, so that it jumps; deadlines are moments of the loop's clock.
+using wall_time = std::chrono::sys_time<duration>;
+
 /// The moment that never comes: no deadline.
 inline constexpr time_point never = time_point::max();
 
