@@ -13,6 +13,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -60,6 +62,27 @@ private:
     CLI::App& app_;
 };
 
+result<void> read_stack_file(const std::string& path,
+                             std::vector<stack::stack_definition>& stacks) {
+    constexpr std::size_t most = std::size_t{64} * 1024;
+    std::ifstream file(path);
+    std::string text(most + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (file.bad() || !file.is_open()) {
+        return fail(errc::invalid_argument, fmt::format("'{}' cannot be read", printable(path)));
+    }
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (text.size() > most) {
+        return fail(errc::invalid_argument, fmt::format("'{}' is too large", printable(path)));
+    }
+    auto all = stack::stack_definition::parse_all(text);
+    if (!all) {
+        return fail(all.error().wrap(printable(path)));
+    }
+    std::ranges::move(*all, std::back_inserter(stacks));
+    return {};
+}
+
 void declare_globals(option_set& options, global_options& globals) {
     options.group("Global options");
     options.choice<backend_kind, backend_kind>(
@@ -92,7 +115,8 @@ void declare_globals(option_set& options, global_options& globals) {
     stacks.text = "A TCP/IP stack of this program's own, for endpoints with stack=NAME: a link "
                   "(tap:DEVICE, tun:DEVICE or memory:NAME) and settings, as in "
                   "lan=tap:rn0,address=10.77.0.2/24. Settings: address (several), gateway, mtu, "
-                  "cc (cubic, new_reno, bbr), and of what it sends, loss=1% and delay=20ms.";
+                  "cc (cubic, new_reno, bbr), capture (a file for its packets), and of what it "
+                  "sends, loss=1%, delay=20ms and rate=100Mbit.";
     stacks.repeats = true;
     options.add(std::move(stacks), [&globals](std::string_view given) -> result<void> {
         auto made = stack::stack_definition::parse(given);
@@ -101,6 +125,13 @@ void declare_globals(option_set& options, global_options& globals) {
         }
         globals.stacks.push_back(std::move(*made));
         return {};
+    });
+    option_page file{.names = {"--stack-file"}, .kind = value_kind::file, .value = "FILE"};
+    file.text =
+        "Stacks from a file: one a line, as --stack takes them. Lines that begin with white "
+        "space go on with settings, and those with a # say nothing.";
+    options.add(std::move(file), [&globals](std::string_view given) {
+        return read_stack_file(std::string(given), globals.stacks);
     });
 }
 

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.hpp"
+#include "demo_parts.hpp"
 #include "echo_handler.hpp"
 #include "human.hpp"
 #include "places.hpp"
-#include "sha256.hpp"
 
 #include "runnel/async/io.hpp"
 #include "runnel/async/scope.hpp"
-#include "runnel/async/sleep.hpp"
-#include "runnel/core/random.hpp"
 #include "runnel/flow/pipe.hpp"
 #include "runnel/flow/proxy.hpp"
 
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <unistd.h>
 
 namespace runnel::inline v0::program {
 namespace {
@@ -24,120 +25,6 @@ constexpr std::uint64_t megabyte = std::uint64_t{1} << 20;
 constexpr std::uint64_t volume = 32 * megabyte;
 /// How long the server of the first part thinks, in virtual time.
 constexpr duration thinking_time = std::chrono::hours(1);
-
-/// Tells the story, and counts what does not hold.
-class storyteller {
-public:
-    explicit storyteller(const session& session) : session_(session) {}
-
-    void say(std::string_view line) { print(fmt::format("{}\n", line)); }
-    void title(std::string_view text) {
-        print("\n" + session_.out.paint(style::bold, text) + "\n");
-    }
-    void check(bool holds, std::string_view what) {
-        failed_ += holds ? 0 : 1;
-        ++checks_;
-        const std::string mark = holds ? session_.out.paint(style::green, "ok    ")
-                                       : session_.out.paint(style::red, "FAILED");
-        print(fmt::format("  {}  {}\n", mark, what));
-    }
-    void check(const result<void>& done, std::string_view what) {
-        check(done.has_value(),
-              done ? std::string(what) : fmt::format("{}: {}", what, human_error(done.error())));
-    }
-    int finish() {
-        print(failed_ == 0 ? fmt::format("\nAll {} checks hold.\n", checks_)
-                           : fmt::format("\n{} of {} checks failed.\n", failed_, checks_));
-        return failed_ == 0 && printed_ ? exit_ok : exit_failed;
-    }
-
-private:
-    void print(std::string_view text) { printed_ = printed_ && session_.print(text) == exit_ok; }
-
-    const session& session_;
-    int failed_ = 0;
-    int checks_ = 0;
-    bool printed_ = true;
-};
-
-/// Writes `volume` bytes and ends the writing side. Gives their hash.
-task<result<std::string>> send_volume(flow& target) {
-    buffer block = buffer::allocate(megabyte);
-    prng noise(42);
-    sha256 hash;
-    for (std::uint64_t sent = 0; sent < volume; sent += block.size()) {
-        if (!block.unique()) { // still on its way
-            block = buffer::allocate(megabyte);
-        }
-        noise.fill(block.writable());
-        hash.update(block.span());
-        const write_result written = co_await target.write(block.share());
-        if (!written) {
-            co_return fail(written.error());
-        }
-    }
-    const result<void> ended = co_await target.shutdown(direction::write);
-    if (!ended) {
-        co_return fail(ended.error());
-    }
-    co_return hash.finish();
-}
-
-/// Reads to the end. Gives the hash.
-task<result<std::string>> receive_hash(flow& source) {
-    sha256 hash;
-    for (;;) {
-        const result<buffer> data = co_await source.read();
-        if (!data) {
-            if (data.error() != errc::end) {
-                co_return fail(data.error());
-            }
-            co_return hash.finish();
-        }
-        hash.update(data->span());
-    }
-}
-
-/// What the two ends of a flow say of its content.
-struct hashes {
-    std::string sent = {};
-    std::string received = {};
-};
-
-/// A server that reads everything, thinks for an hour, answers with the hash, and closes.
-task<result<void>> think_and_answer(flow& client) {
-    const result<std::string> hash = co_await receive_hash(client);
-    if (!hash) {
-        co_return fail(hash.error());
-    }
-    static_cast<void>(co_await sleep_for(thinking_time));
-    const write_result answered = co_await client.write(buffer::copy_of(*hash));
-    if (!answered) {
-        co_return fail(answered.error());
-    }
-    co_return co_await client.close();
-}
-
-/// Sends, ends its side, and waits for the answer.
-task<result<hashes>> ask(flow& server) {
-    const result<std::string> sent = co_await send_volume(server);
-    if (!sent) {
-        co_return fail(sent.error());
-    }
-    std::string answer;
-    for (;;) {
-        const result<buffer> part = co_await server.read();
-        if (!part) {
-            break; // the hash will tell if something is missing
-        }
-        answer += part->view();
-    }
-    const result<void> closed = co_await server.close();
-    if (!closed) {
-        co_return fail(closed.error());
-    }
-    co_return hashes{*sent, answer};
-}
 
 /// client - pipe - proxy - pipe - server
 task<result<hashes>> through_a_proxy(proxy_result& joined, duration& took) {
@@ -149,8 +36,8 @@ task<result<hashes>> through_a_proxy(proxy_result& joined, duration& took) {
             joined = co_await proxy(*near.second, *far.first);
         };
         beside.spawn(join, "proxy");
-        beside.spawn(think_and_answer(*far.second), "server");
-        co_return co_await ask(*near.first);
+        beside.spawn(think_and_answer(*far.second, thinking_time), "server");
+        co_return co_await ask(*near.first, volume);
     };
     result<hashes> done = co_await with_scope(all);
     took = loop::current().now() - start;
@@ -192,7 +79,7 @@ task<result<hashes>> exchange(flow& server) {
     hashes both;
     const auto all = [&](scope& beside) -> task<result<void>> {
         const auto send = [&]() -> task<result<void>> {
-            const result<std::string> sent = co_await send_volume(server);
+            const result<std::string> sent = co_await send_volume(server, volume);
             if (!sent) {
                 co_return fail(sent.error());
             }
@@ -278,14 +165,36 @@ void show_tcp(storyteller& story, io_backend& clock, const global_options& globa
     }
 }
 
+/// A new file for packets; empty if there can be none.
+std::string temporary_file() {
+    std::error_code problem;
+    const auto folder = std::filesystem::temp_directory_path(problem);
+    if (problem) {
+        return {};
+    }
+    constexpr std::string_view suffix = ".pcapng";
+    std::string name = (folder / "runnel-demo-XXXXXX").string() + std::string(suffix);
+    const int fd = ::mkstemps(name.data(), static_cast<int>(suffix.size()));
+    if (fd < 0) {
+        return {};
+    }
+    ::close(fd);
+    return name;
+}
+
 class demo_command final : public command {
 public:
     demo_command() : command("demo", "show that it works, in a few seconds") {}
 
     void declare(option_set& options) override {
         options.describe("Runs a few flows end to end within this process and tells what happens: "
-                         "no network but the loopback, no root, no files. Each check compares "
-                         "hashes of what was sent and received.");
+                         "no network but the loopback, no root. Each check compares hashes of what "
+                         "was sent and received. The packets of the TCP/IP stack are written to a "
+                         "file, for Wireshark or tcpdump.");
+        options.text("--capture", "FILE", capture_,
+                     "Where the packets go; by default to a new file in the folder for temporary "
+                     "ones, whose name is shown.",
+                     value_kind::file);
         options.exit(exit_ok, "all checks hold");
         options.exit(exit_failed, "some do not");
     }
@@ -302,8 +211,12 @@ public:
         story.say(fmt::format("runnel {}: flows from end to end", RUNNEL_VERSION));
         show_virtual_time(story, (*stopwatch)->io());
         show_tcp(story, (*stopwatch)->io(), session.globals);
+        show_stack(story, (*stopwatch)->io(), capture_.empty() ? temporary_file() : capture_);
         return story.finish();
     }
+
+private:
+    std::string capture_;
 };
 
 } // namespace

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runnel/stack/ip_stack.hpp"
 
+#include "drop_watch.hpp"
+
+#include <string>
+
 namespace runnel::inline v0::stack {
 
 namespace {
@@ -49,6 +53,23 @@ void ip_stack::arm() noexcept {
     if (due != never && (!timer_.armed() || due < timer_.deadline())) {
         driver_.owner().arm(timer_, due);
     }
+}
+
+void ip_stack::explain(std::uint32_t interface, captured_link& link) {
+    drops_ = std::make_unique<drop_watch>();
+    captured_.emplace_back(interface, &link);
+    network_.on_frame(
+        [](void* self, std::uint32_t number) {
+            auto& stack = *static_cast<ip_stack*>(self);
+            const std::string reasons =
+                stack.drops_->next(stack.network_.counters(), stack.layer_.counters());
+            for (const auto& [place, seen] : stack.captured_) {
+                if (place == number) {
+                    seen->explain(reasons);
+                }
+            }
+        },
+        this);
 }
 
 void ip_stack::pump() noexcept {

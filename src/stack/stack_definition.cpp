@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runnel/stack/stack_definition.hpp"
 
-#include "runnel/core/random.hpp"
 #include "runnel/flow/quantity.hpp"
 #include "runnel/flow/suggest.hpp"
-#include "runnel/stack/link/memory_link.hpp"
-#include "runnel/stack/link/tap_link.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <map>
 #include <utility>
 
 namespace runnel::inline v0::stack {
 
 namespace {
+
+constexpr std::uint64_t max_rate = 1'000'000'000'000;
 
 std::unexpected<error> wrong(std::string_view setting, std::string_view expected) {
     return fail(errc::invalid_argument,
@@ -88,130 +86,107 @@ result<void> read_mtu(std::string_view setting, std::string_view text, stack_def
     return {};
 }
 
+/// One setting of a definition: its name, and how its value is read.
+struct setting_kind {
+    std::string_view name;
+    result<void> (*read)(std::string_view setting, std::string_view value, stack_definition& into);
+};
+
+result<void> read_address(std::string_view setting, std::string_view text, stack_definition& into) {
+    const auto prefix = ip_prefix::parse(text);
+    if (!prefix || text.find('/') == std::string_view::npos) {
+        return wrong(setting, "an address with the length of its network, as 10.77.0.2/24");
+    }
+    into.addresses.push_back(*prefix);
+    return {};
+}
+
+result<void> read_gateway(std::string_view setting, std::string_view text, stack_definition& into) {
+    const auto address = ip_address::parse(text);
+    if (!address) {
+        return wrong(setting, "an address");
+    }
+    into.gateways.push_back(*address);
+    return {};
+}
+
+result<void> read_loss(std::string_view setting, std::string_view text, stack_definition& into) {
+    const auto share = read_share(setting, text);
+    if (!share) {
+        return fail(share.error());
+    }
+    into.loss = *share;
+    return {};
+}
+
+result<void> read_delay(std::string_view setting, std::string_view text, stack_definition& into) {
+    const auto delay = parse_duration(text);
+    if (!delay || *delay > std::chrono::minutes(1)) {
+        return wrong(setting, "a time of at most a minute, as 20ms");
+    }
+    into.delay = *delay;
+    return {};
+}
+
+/// Bits a second: a number with bit, kbit, Mbit or Gbit.
+result<void> read_rate(std::string_view setting, std::string_view text, stack_definition& into) {
+    constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> units{
+        {{"kbit", 1'000}, {"Mbit", 1'000'000}, {"Gbit", 1'000'000'000}, {"bit", 1}}};
+    for (const auto& [unit, bits] : units) {
+        if (text.ends_with(unit)) {
+            const auto count = parse_integer(text.substr(0, text.size() - unit.size()));
+            if (count && *count > 0 && *count <= max_rate / bits) {
+                into.rate = *count * bits;
+                return {};
+            }
+            break;
+        }
+    }
+    return wrong(setting, "bits a second up to 1000Gbit, as 100Mbit");
+}
+
+result<void> read_capture(std::string_view setting, std::string_view text, stack_definition& into) {
+    if (text.empty()) {
+        return wrong(setting, "a file");
+    }
+    into.capture = text;
+    return {};
+}
+
+constexpr std::array<setting_kind, 8> setting_kinds{{{"address", read_address},
+                                                     {"gateway", read_gateway},
+                                                     {"mtu", read_mtu},
+                                                     {"cc", read_congestion},
+                                                     {"loss", read_loss},
+                                                     {"delay", read_delay},
+                                                     {"rate", read_rate},
+                                                     {"capture", read_capture}}};
+
 result<void> read_setting(std::string_view setting, stack_definition& into) {
     std::string_view value = setting;
     const std::string_view name = cut(value, '=');
-    if (name == "address") {
-        const auto prefix = ip_prefix::parse(value);
-        if (!prefix || value.find('/') == std::string_view::npos) {
-            return wrong(setting, "an address with the length of its network, as 10.77.0.2/24");
-        }
-        into.addresses.push_back(*prefix);
-    } else if (name == "gateway") {
-        const auto address = ip_address::parse(value);
-        if (!address) {
-            return wrong(setting, "an address");
-        }
-        into.gateways.push_back(*address);
-    } else if (name == "mtu") {
-        return read_mtu(setting, value, into);
-    } else if (name == "cc") {
-        return read_congestion(setting, value, into);
-    } else if (name == "loss") {
-        const auto share = read_share(setting, value);
-        if (!share) {
-            return fail(share.error());
-        }
-        into.loss = *share;
-    } else if (name == "delay") {
-        const auto delay = parse_duration(value);
-        if (!delay || *delay > std::chrono::minutes(1)) {
-            return wrong(setting, "a time of at most a minute, as 20ms");
-        }
-        into.delay = *delay;
-    } else {
-        constexpr std::array<std::string_view, 6> known{"address", "gateway", "mtu",
-                                                        "cc",      "loss",    "delay"};
-        return fail(errc::invalid_argument,
-                    "unknown setting '" + std::string(name) + "'" + did_you_mean(name, known));
+    const auto kind = std::ranges::find(setting_kinds, name, &setting_kind::name);
+    if (kind != setting_kinds.end()) {
+        return kind->read(setting, value, into);
     }
-    return {};
+    std::array<std::string_view, setting_kinds.size()> known;
+    std::ranges::transform(setting_kinds, known.begin(), &setting_kind::name);
+    return fail(errc::invalid_argument,
+                "unknown setting '" + std::string(name) + "'" + did_you_mean(name, known));
 }
 
-/// The switch of a name, which lives as long as a stack of this thread is plugged into it.
-std::shared_ptr<memory_switch> find_switch(const std::string& name) {
-    static thread_local std::map<std::string, std::weak_ptr<memory_switch>, std::less<>> all;
-    std::shared_ptr<memory_switch> found = all[name].lock();
-    if (found == nullptr) {
-        found = std::make_shared<memory_switch>();
-        all[name] = found;
-    }
-    return found;
+bool is_blank(char one) noexcept {
+    return one == ' ' || one == '\t' || one == '\r';
 }
 
-/// A port of a switch that keeps it alive.
-class switch_port final : public link {
-public:
-    switch_port(std::shared_ptr<memory_switch> hub, std::unique_ptr<link> port)
-        : hub_(std::move(hub)), port_(std::move(port)) {}
-
-    [[nodiscard]] const link_properties& properties() const noexcept override {
-        return port_->properties();
+std::string_view trimmed(std::string_view line) noexcept {
+    while (!line.empty() && is_blank(line.front())) {
+        line.remove_prefix(1);
     }
-    bool send(frame_list burst, time_point now) override {
-        return port_->send(std::move(burst), now);
+    while (!line.empty() && is_blank(line.back())) {
+        line.remove_suffix(1);
     }
-    [[nodiscard]] bool writable() const noexcept override { return port_->writable(); }
-    [[nodiscard]] frame_list receive(std::size_t limit, time_point now) override {
-        return port_->receive(limit, now);
-    }
-    [[nodiscard]] time_point deadline() const noexcept override { return port_->deadline(); }
-    void on_ready(ready_function function, void* context) noexcept override {
-        port_->on_ready(function, context);
-    }
-    [[nodiscard]] const link_statistics& statistics() const noexcept override {
-        return port_->statistics();
-    }
-
-private:
-    std::shared_ptr<memory_switch> hub_;
-    std::unique_ptr<link> port_;
-};
-
-mac_address random_mac() {
-    std::array<std::byte, 6> bytes{};
-    secure_random(bytes);
-    // Administered locally, and of one station.
-    bytes[0] = (bytes[0] | std::byte{2}) & ~std::byte{1};
-    return mac_address(bytes);
-}
-
-result<std::unique_ptr<link>> open_link(const stack_definition& what) {
-    if (what.kind == stack_definition::link_kind::memory) {
-        std::shared_ptr<memory_switch> hub = find_switch(what.device);
-        memory_link_options how;
-        how.mtu = what.mtu.value_or(how.mtu);
-        how.capabilities = link_capabilities::all();
-        auto port = hub->add_port(how, random_mac());
-        return std::make_unique<switch_port>(std::move(hub), std::move(port));
-    }
-    tap_options how;
-    how.name = what.device;
-    how.tun = what.kind == stack_definition::link_kind::tun;
-    auto opened = open_tap(loop::current(), how);
-    if (!opened) {
-        return fail(opened.error());
-    }
-    return std::move(opened->device);
-}
-
-result<void> set_up(ip_stack& stack, std::uint32_t interface, const stack_definition& what) {
-    for (const ip_prefix& one : what.addresses) {
-        if (const auto added = stack.net().add_address(interface, one, stack.now()); !added) {
-            return fail(added.error().wrap("address " + one.to_string()));
-        }
-    }
-    for (const ip_address& gateway : what.gateways) {
-        route all;
-        all.destination = ip_prefix(ip_address::any(gateway.family()), 0);
-        all.gateway = gateway;
-        all.interface = interface;
-        if (const auto added = stack.net().add_route(all); !added) {
-            return fail(added.error().wrap("gateway " + gateway.to_string()));
-        }
-    }
-    stack.arm();
-    return {};
+    return line;
 }
 
 } // namespace
@@ -238,29 +213,33 @@ result<stack_definition> stack_definition::parse(std::string_view text) {
     return made;
 }
 
-result<std::unique_ptr<ip_stack>> open_stack(const stack_definition& what) {
-    auto device = open_link(what);
-    if (!device) {
-        return fail(device.error().wrap("stack '" + what.name + "'"));
+result<std::vector<stack_definition>> stack_definition::parse_all(std::string_view text) {
+    struct entry {
+        std::size_t line;
+        std::string text;
+    };
+    std::vector<entry> entries;
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const std::string_view line = cut(text, '\n');
+        const std::string_view content = trimmed(line);
+        if (content.empty() || content.front() == '#') {
+            continue;
+        }
+        if (is_blank(line.front()) && !entries.empty()) {
+            entries.back().text += "," + std::string(content);
+        } else {
+            entries.push_back({number, std::string(content)});
+        }
     }
-    if (what.loss > 0 || what.delay > duration::zero()) {
-        link_faults faults;
-        faults.loss = what.loss;
-        faults.delay = what.delay;
-        *device = fault_link::make(std::move(*device), faults, {}, secure_random_number());
+    std::vector<stack_definition> all;
+    for (const entry& each : entries) {
+        auto one = parse(each.text);
+        if (!one) {
+            return fail(one.error().wrap("line " + std::to_string(each.line)));
+        }
+        all.push_back(std::move(*one));
     }
-    ip_stack::options how;
-    how.tcp.config.congestion = what.congestion;
-    auto made = std::make_unique<ip_stack>(how);
-    interface_options options;
-    options.name = what.device;
-    options.mtu = what.mtu.value_or(0);
-    const std::uint32_t interface =
-        made->net().add_interface(std::move(*device), options, made->now());
-    if (const auto good = set_up(*made, interface, what); !good) {
-        return fail(good.error().wrap("stack '" + what.name + "'"));
-    }
-    return made;
+    return all;
 }
 
 } // namespace runnel::inline v0::stack

@@ -6,6 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
 namespace {
 
 using namespace runnel;
@@ -13,9 +17,9 @@ using namespace runnel::stack;
 using namespace std::chrono_literals;
 
 TEST(StackDefinition, ReadsALinkAndSettings) {
-    const auto lan =
-        stack_definition::parse("lan=tap:rn0,address=10.77.0.2/24,address=fd77::2/64,"
-                                "gateway=10.77.0.1,mtu=9000,cc=bbr,loss=1%,delay=20ms");
+    const auto lan = stack_definition::parse("lan=tap:rn0,address=10.77.0.2/24,address=fd77::2/64,"
+                                             "gateway=10.77.0.1,mtu=9000,cc=bbr,loss=1%,delay=20ms,"
+                                             "rate=100Mbit,capture=/tmp/x.pcapng");
     ASSERT_TRUE(lan) << lan.error().message();
     EXPECT_EQ(lan->name, "lan");
     EXPECT_EQ(lan->kind, stack_definition::link_kind::tap);
@@ -27,6 +31,25 @@ TEST(StackDefinition, ReadsALinkAndSettings) {
     EXPECT_EQ(lan->congestion, congestion_kind::bbr);
     EXPECT_DOUBLE_EQ(lan->loss, 0.01);
     EXPECT_EQ(lan->delay, 20ms);
+    EXPECT_EQ(lan->rate, 100'000'000U);
+    EXPECT_EQ(lan->capture, "/tmp/x.pcapng");
+}
+
+TEST(StackDefinition, ReadsAFileOfThem) {
+    const auto all = stack_definition::parse_all("# the laboratory\n"
+                                                 "\n"
+                                                 "lan=tap:rn0,address=10.77.0.2/24\r\n"
+                                                 "    # not yet: mtu=9000\n"
+                                                 "    gateway=10.77.0.1\n"
+                                                 "wan=memory:x,address=10.0.0.1/8");
+    ASSERT_TRUE(all) << all.error().message();
+    ASSERT_EQ(all->size(), 2U);
+    EXPECT_EQ((*all)[0].gateways.size(), 1U);
+    EXPECT_EQ((*all)[0].mtu, std::nullopt);
+    EXPECT_EQ((*all)[1].name, "wan");
+    EXPECT_TRUE(stack_definition::parse_all("")->empty());
+    const auto bad = stack_definition::parse_all("a=memory:x,address=10.0.0.1/8\n\nb=memory:x\n");
+    EXPECT_EQ(bad.error().text(), "line 3: stack 'b' has no address, as in address=10.77.0.2/24");
 }
 
 TEST(StackDefinition, SaysWhatIsWrong) {
@@ -52,6 +75,11 @@ TEST(StackDefinition, SaysWhatIsWrong) {
               "stack 'a': 'loss=150%': expected a share, as 1% or 0.01");
     EXPECT_EQ(text_of("a=tap:x,cc=vegas"),
               "stack 'a': 'cc=vegas': expected new_reno, cubic or bbr");
+    for (const std::string wrong : {"rate=", "rate=100", "rate=0bit", "rate=9999999Gbit"}) {
+        EXPECT_EQ(text_of("a=tap:x," + wrong),
+                  "stack 'a': '" + wrong + "': expected bits a second up to 1000Gbit, as 100Mbit");
+    }
+    EXPECT_EQ(text_of("a=tap:x,capture="), "stack 'a': 'capture=': expected a file");
 }
 
 /// Nobody has a name here.
@@ -100,6 +128,37 @@ TEST_F(StackTransport, OpensEndpointsThatNameAStack) {
             EXPECT_EQ((co_await (*std::get<1>(opened))->read())->view(), "hello");
         }
     }(*this));
+}
+
+TEST_F(StackTransport, CapturesItsFramesAndWhyTheyWereDropped) {
+    const std::string path = testing::TempDir() + "runnel-stack-capture.pcapng";
+    ASSERT_TRUE(
+        stacks_.add(*stack_definition::parse("seen=memory:x,address=10.0.0.3/24,capture=" + path)));
+    {
+        const auto here = loop::create({.backend = backend_kind::virtual_time}).value();
+        here->run([](StackTransport& t) -> task<void> {
+            const auto seen = co_await t.stacks_.open("seen");
+            EXPECT_TRUE(seen);
+            const auto refused = co_await t.registry_.connect(place("tcp://10.0.0.3:9?stack=b"));
+            EXPECT_EQ(refused.error(), errc::refused);
+        }(*this));
+    }
+    std::ifstream file(path, std::ios::binary);
+    const std::string content(std::istreambuf_iterator<char>(file), {});
+    EXPECT_TRUE(content.starts_with("\x0a\x0d\x0d\x0a"));
+    EXPECT_NE(content.find("seen"), std::string::npos) << "the name of the link";
+    EXPECT_NE(content.find("dropped: no_connection"), std::string::npos);
+    std::remove(path.c_str());
+}
+
+TEST_F(StackTransport, SaysWhereItCannotCapture) {
+    const auto here = loop::create({.backend = backend_kind::virtual_time}).value();
+    here->run([]() -> task<void> {
+        const auto made = open_stack(
+            *stack_definition::parse("x=memory:x,address=10.0.0.3/24,capture=/nowhere/x"));
+        EXPECT_EQ(made.error(), errc::not_found);
+        co_return;
+    }());
 }
 
 TEST_F(StackTransport, SaysWhatAStackCannotDo) {

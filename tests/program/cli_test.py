@@ -196,9 +196,24 @@ class Output(harness.TestCase):
             self.assertEqual(b"\033[" in shown, colored, env)
 
     def test_demo_holds(self):
-        status, out, err = run("demo")
+        packets = os.path.join(self.folder, "packets.pcapng")
+        status, out, err = run("demo", "--capture", packets)
         self.assertEqual(status, 0, out.decode() + err)
         self.assertIn(b"checks hold", out)
+        self.assertIn(b"handshake", out)
+        with open(packets, "rb") as file:
+            self.assertEqual(file.read(4), b"\x0a\x0d\x0d\x0a")
+
+    def test_stacks_come_from_a_file(self):
+        path = os.path.join(self.folder, "stacks")
+        with open(path, "w") as file:
+            file.write("# two\na=memory:x,address=10.0.0.1/24\nb=memory:x\n  adress=10.0.0.2/24\n")
+        status, out, err = run("info", "--stack-file", path)
+        self.assertEqual(status, 2)
+        self.assertIn("line 3: stack 'b': unknown setting 'adress'; did you mean 'address'?", err)
+        status, out, err = run("info", "--stack-file", path + "-not-there")
+        self.assertEqual(status, 2)
+        self.assertIn("cannot be read", err)
 
 
 if __name__ == "__main__":

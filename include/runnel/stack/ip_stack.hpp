@@ -4,7 +4,13 @@
 #include "runnel/async/loop.hpp"
 #include "runnel/async/timer.hpp"
 #include "runnel/stack/ip/network.hpp"
+#include "runnel/stack/link/pcapng.hpp"
 #include "runnel/stack/tcp_driver.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
 namespace runnel::inline v0::stack {
 
@@ -32,6 +38,10 @@ public:
     /// To be called after the network was used directly: its next deadline may have changed.
     void arm() noexcept;
 
+    /// Tells a link that is captured, which is below this interface, what was dropped of the frames
+    /// that came over it, and why. For TCP that needs a network that does not merge packets.
+    void explain(std::uint32_t interface, captured_link& link);
+
 private:
     struct wakeup final : timer {
         wakeup(ip_stack& owner, function fire) noexcept : timer(fire), stack(owner) {}
@@ -44,6 +54,8 @@ private:
     tcp_driver driver_;
     wakeup pump_;
     wakeup timer_;
+    std::unique_ptr<class drop_watch> drops_;
+    std::vector<std::pair<std::uint32_t, captured_link*>> captured_;
 };
 
 } // namespace runnel::inline v0::stack

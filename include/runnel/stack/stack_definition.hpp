@@ -24,7 +24,8 @@ namespace runnel::inline v0::stack {
 /// A name, an equals sign, a link and settings between commas. Links: `tap:DEVICE` and `tun:DEVICE`
 /// (devices of the kernel), `memory:NAME` (a switch in memory, for stacks of one process and loop).
 /// Settings: `address` (with the length of its network; several), `gateway` (one of each family),
-/// `mtu`, `cc` (new_reno, cubic or bbr), `loss` (as 1% or 0.01) and `delay`, of what it sends.
+/// `mtu`, `cc` (new_reno, cubic or bbr), `loss` (as 1% or 0.01), `delay` and `rate` (as 100Mbit),
+/// of what it sends, and `capture` (a file for all its frames, with why any were dropped).
 struct stack_definition {
     enum class link_kind : std::uint8_t { tap, tun, memory };
 
@@ -37,9 +38,15 @@ struct stack_definition {
     congestion_kind congestion = congestion_kind::cubic;
     double loss = 0;
     duration delay{};
+    std::uint64_t rate = 0; ///< bits a second; 0 for no limit
+    std::string capture;    ///< empty for none
 
     /// Errors: `invalid_argument`, whose text names the setting and what was expected.
     [[nodiscard]] static result<stack_definition> parse(std::string_view text);
+    /// Reads a file of them: one a line, as above. Lines that begin with white space go on with
+    /// settings of the stack before; those that are empty or begin with '#' say nothing. Errors:
+    /// those of `parse`, with the number of the line.
+    [[nodiscard]] static result<std::vector<stack_definition>> parse_all(std::string_view text);
 };
 
 /// Makes a stack of this description for the current loop. Errors: those of `open_tap`, and

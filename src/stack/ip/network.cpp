@@ -117,6 +117,12 @@ void network::on_ready(link::ready_function function, void* context) noexcept {
     core_->ready_context = context;
 }
 
+void network::on_frame(void (*function)(void* context, std::uint32_t interface),
+                       void* context) noexcept {
+    core_->received = function;
+    core_->received_context = context;
+}
+
 result<ip_address> network::source_for(const ip_address& remote) const {
     return core_->source_for(remote);
 }

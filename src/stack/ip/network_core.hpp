@@ -209,6 +209,8 @@ public:
     std::vector<tcp_icmp_error> pending_errors;
     link::ready_function ready = nullptr;
     void* ready_context = nullptr;
+    void (*received)(void* context, std::uint32_t interface) = nullptr;
+    void* received_context = nullptr;
     void (*echo)(void* context, echo_reply& reply) = nullptr;
     void* echo_context = nullptr;
 

@@ -28,6 +28,9 @@ bool network_core::pump(time_point now) {
                 burst.front().prefetch();
             }
             receive_frame(one, std::move(first), now);
+            if (received != nullptr) {
+                received(received_context, one.number);
+            }
         }
     }
     if (tcp != nullptr) {

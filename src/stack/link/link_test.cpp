@@ -316,6 +316,30 @@ TEST(Pcapng, WritesBlocksWithCommentsAndDirections) {
     }
 }
 
+TEST(Pcapng, WaitsForWhatBecameOfFrames) {
+    std::string file;
+    const auto keep = [&](std::span<const std::byte> block) {
+        file.append(reinterpret_cast<const char*>(block.data()), block.size());
+    };
+    pcapng_writer writer(keep);
+    auto [a, b] = make_memory_pair({}, mac_a, mac_b);
+    const auto seen = capture_link(std::move(a), writer, "lan", true);
+    for (const char* text : {"first", "second", "third"}) {
+        b->send(frame_list(ethernet(mac_a, mac_b, text)), {});
+    }
+    EXPECT_EQ(seen->receive(9, {}).size(), 3U);
+    EXPECT_EQ(file.find("first"), std::string::npos);
+    seen->explain({});
+    seen->explain("dropped: bad_header");
+    EXPECT_LT(file.find("first"), file.find("second"));
+    EXPECT_LT(file.find("second"), file.find("dropped: bad_header"));
+    EXPECT_EQ(file.find("third"), std::string::npos);
+    seen->send(frame_list(ethernet(mac_b, mac_a, "answer")), {});
+    EXPECT_LT(file.find("third"), file.find("answer")) << "nobody said anything about it";
+    seen->explain("about nothing");
+    EXPECT_EQ(file.find("about nothing"), std::string::npos);
+}
+
 struct fault_run {
     std::vector<std::string> come;
     fault_statistics statistics;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runnel/stack/link/pcapng.hpp"
 
+#include "link_wrapper.hpp"
 #include "runnel/core/byte_order.hpp"
 
 #include <algorithm>
@@ -25,41 +26,58 @@ constexpr std::uint16_t option_time_resolution = 9;
 constexpr std::byte nanoseconds{9}; // ten to the minus nine
 constexpr std::size_t max_comment = 1024;
 
-class capturing_link final : public link {
+class capturing_link final : public link_wrapper<captured_link> {
 public:
-    capturing_link(std::unique_ptr<link> inner, pcapng_writer& writer, std::string_view name)
+    capturing_link(std::unique_ptr<link> inner, pcapng_writer& writer, std::string_view name,
+                   bool explained)
         : inner_(std::move(inner)), writer_(writer),
-          number_(writer.add_interface(name, inner_->properties().medium)) {}
+          number_(writer.add_interface(name, inner_->properties().medium)), explained_(explained) {}
+    ~capturing_link() override { write_unexplained(); }
 
-    [[nodiscard]] const link_properties& properties() const noexcept override {
-        return inner_->properties();
-    }
     bool send(frame_list burst, time_point now) override {
+        write_unexplained();
         burst.for_each([&](const frame& one) {
             writer_.write(number_, one, now, capture_direction::outbound);
         });
         return inner_->send(std::move(burst), now);
     }
-    [[nodiscard]] bool writable() const noexcept override { return inner_->writable(); }
     [[nodiscard]] frame_list receive(std::size_t limit, time_point now) override {
+        write_unexplained();
         frame_list burst = inner_->receive(limit, now);
         burst.for_each([&](const frame& one) {
-            writer_.write(number_, one, one.arrived, capture_direction::inbound);
+            if (explained_) {
+                unexplained_.push_back(one.clone());
+            } else {
+                writer_.write(number_, one, one.arrived, capture_direction::inbound);
+            }
         });
         return burst;
     }
-    [[nodiscard]] time_point deadline() const noexcept override { return inner_->deadline(); }
-    void on_ready(ready_function function, void* context) noexcept override {
-        inner_->on_ready(function, context);
-    }
-    [[nodiscard]] const link_statistics& statistics() const noexcept override {
-        return inner_->statistics();
+    void explain(std::string_view comment) override {
+        if (!unexplained_.empty()) {
+            write_oldest(comment);
+        }
     }
 
 private:
+    [[nodiscard]] link& inner() noexcept override { return *inner_; }
+    [[nodiscard]] const link& inner() const noexcept override { return *inner_; }
+
+    void write_oldest(std::string_view comment) {
+        const frame_ptr one = unexplained_.pop_front();
+        writer_.write(number_, *one, one->arrived, capture_direction::inbound, comment);
+    }
+    void write_unexplained() {
+        while (!unexplained_.empty()) {
+            write_oldest({});
+        }
+    }
+
     std::unique_ptr<link> inner_;
     pcapng_writer& writer_;
     std::uint32_t number_;
+    bool explained_;
+    frame_list unexplained_; // as they came, before headers were taken off
 };
 
 } // namespace
@@ -76,6 +94,7 @@ pcapng_writer::pcapng_writer(sink out, duration epoch, std::uint32_t snap_length
 }
 
 std::uint32_t pcapng_writer::add_interface(std::string_view name, link_medium medium) {
+    const std::lock_guard lock(guard_);
     begin(interface_description_block);
     put16(medium == link_medium::ethernet ? link_type_ethernet : link_type_raw_ip);
     put16(0);
@@ -89,6 +108,7 @@ std::uint32_t pcapng_writer::add_interface(std::string_view name, link_medium me
 
 void pcapng_writer::write(std::uint32_t interface, const frame& one, time_point when,
                           capture_direction direction, std::string_view comment) {
+    const std::lock_guard lock(guard_);
     check(interface < interfaces_, "a capture knows the link");
     const auto time = static_cast<std::uint64_t>((when.time_since_epoch() + epoch_).count());
     const std::size_t kept = std::min<std::size_t>(one.size(), snap_length_);
@@ -147,9 +167,9 @@ void pcapng_writer::finish() {
     out_(block_);
 }
 
-std::unique_ptr<link> capture_link(std::unique_ptr<link> inner, pcapng_writer& writer,
-                                   std::string_view name) {
-    return std::make_unique<capturing_link>(std::move(inner), writer, name);
+std::unique_ptr<captured_link> capture_link(std::unique_ptr<link> inner, pcapng_writer& writer,
+                                            std::string_view name, bool explained) {
+    return std::make_unique<capturing_link>(std::move(inner), writer, name, explained);
 }
 
 } // namespace runnel::inline v0::stack

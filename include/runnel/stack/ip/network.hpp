@@ -131,6 +131,9 @@ public:
     void on_timer(time_point now);
     /// Sets what is called when `pump` has something to do. It must not call the network in turn.
     void on_ready(link::ready_function function, void* context) noexcept;
+    /// Sets what is called after each frame that came over a link was dealt with, for whoever looks
+    /// at the counters meanwhile. It must not call the network in turn. Null for nothing.
+    void on_frame(void (*function)(void* context, std::uint32_t interface), void* context) noexcept;
 
     // ---- TCP
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@ namespace runnel::inline v0::stack {
 enum class capture_direction : std::uint8_t { unknown, inbound, outbound };
 
 /// Writes frames in the pcapng format (draft-ietf-opsawg-pcapng), which Wireshark and tcpdump read.
+/// Any thread may call it.
 class pcapng_writer {
 public:
     /// Takes the bytes of whole blocks, in order.
@@ -42,6 +44,7 @@ private:
     void put_option(std::uint16_t code, std::span<const std::byte> value);
     void finish();
 
+    std::mutex guard_;
     sink out_;
     duration epoch_;
     std::uint32_t snap_length_;
@@ -49,8 +52,21 @@ private:
     std::vector<std::byte> block_; // kept, so that a frame allocates nothing
 };
 
+/// A link of which all frames are captured.
+class captured_link : public link {
+public:
+    /// Says what became of a frame that was received: the oldest one of which this was not said
+    /// yet. It is then written, with this comment unless it is empty.
+    virtual void explain(std::string_view comment) = 0;
+};
+
 /// A link that writes all that goes over `inner` to a file. The writer must outlive it.
-[[nodiscard]] std::unique_ptr<link> capture_link(std::unique_ptr<link> inner, pcapng_writer& writer,
-                                                 std::string_view name);
+///
+/// `explained`: frames that come are written when somebody says by `explain` what became of them;
+/// without that when the next call of the link shows that nobody will.
+[[nodiscard]] std::unique_ptr<captured_link> capture_link(std::unique_ptr<link> inner,
+                                                          pcapng_writer& writer,
+                                                          std::string_view name,
+                                                          bool explained = false);
 
 } // namespace runnel::inline v0::stack
