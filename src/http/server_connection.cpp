@@ -223,7 +223,8 @@ task<bool> server_connection::send(response& made, const request_head& head, boo
         co_await hand_over(std::move(made.taker_));
         co_return false;
     }
-    outgoing_body body(io_, framing.body, head.verb == method::head, owner_.options_.write_timeout);
+    h1_outgoing_body body(io_, framing.body, head.verb == method::head,
+                          owner_.options_.write_timeout);
     bool whole = true;
     if (!is_bodiless(made.code_)) {
         whole = co_await send_body(made, body);

@@ -6,9 +6,9 @@
 #include "runnel/core/error.hpp"
 #include "runnel/flow/buffered_flow.hpp"
 #include "runnel/http/framing.hpp"
+#include "runnel/http/h1_incoming_body.hpp"
+#include "runnel/http/h1_outgoing_body.hpp"
 #include "runnel/http/head_parser.hpp"
-#include "runnel/http/incoming_body.hpp"
-#include "runnel/http/outgoing_body.hpp"
 #include "runnel/http/request.hpp"
 #include "runnel/http/response.hpp"
 #include "runnel/http/server.hpp"
@@ -54,7 +54,7 @@ private:
     buffered_flow io_;
     buffer head_;
     head_parser parser_;
-    incoming_body body_;
+    h1_incoming_body body_;
     std::size_t index_ = 0; // among the open ones
     time_point began_{};    // the request
     bool idle_ = false;     // waits for a request

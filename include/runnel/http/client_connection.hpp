@@ -8,8 +8,8 @@
 #include "runnel/flow/buffered_flow.hpp"
 #include "runnel/flow/flow.hpp"
 #include "runnel/http/field_block.hpp"
+#include "runnel/http/h1_incoming_body.hpp"
 #include "runnel/http/head_parser.hpp"
-#include "runnel/http/incoming_body.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -93,7 +93,7 @@ private:
     buffered_flow io_;
     buffer head_;
     head_parser parser_;
-    incoming_body body_;
+    h1_incoming_body body_;
     bool open_ = true;
     bool began_ = false;
 };

@@ -2,30 +2,15 @@
 #pragma once
 
 #include "runnel/async/task.hpp"
-#include "runnel/async/time.hpp"
 #include "runnel/core/buffer.hpp"
 #include "runnel/core/error.hpp"
-#include "runnel/flow/buffered_flow.hpp"
-#include "runnel/http/chunked.hpp"
-#include "runnel/http/framing.hpp"
+#include "runnel/http/field.hpp"
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
-#include <type_traits>
 
 namespace runnel::inline v0::http {
-
-/// What a body may be that is received.
-struct incoming_body_options {
-    std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
-    /// How long the next piece of it may take.
-    duration timeout = std::chrono::seconds(30);
-    chunk_limits chunks = {};
-};
-static_assert(std::is_trivially_destructible_v<incoming_body_options>);
 
 /// The body of a message while it is received. The framing is taken off; the data is given as it
 /// came, without a copy. Whoever does not read it holds the peer up: nothing is read ahead.
@@ -34,8 +19,6 @@ static_assert(std::is_trivially_destructible_v<incoming_body_options>);
 /// time.
 class incoming_body {
 public:
-    incoming_body(buffered_flow& source, incoming_body_options options) noexcept
-        : source_(&source), options_(options), decoder_(options.chunks) {}
     incoming_body(const incoming_body&) = delete;
     incoming_body& operator=(const incoming_body&) = delete;
 
@@ -43,7 +26,7 @@ public:
     /// the flow ends before the body does, `limit_exceeded` for a body above the limit, a fault for
     /// one that is malformed, `timed_out`, or the error of the flow. All but that of a stop are
     /// sticky.
-    [[nodiscard]] task<result<buffer>> read();
+    [[nodiscard]] virtual task<result<buffer>> read() = 0;
 
     /// All of it in one piece. `limit_exceeded` if that is more than `most` bytes.
     [[nodiscard]] task<result<buffer>> read_all(std::size_t most);
@@ -58,32 +41,28 @@ public:
         return complete() ? std::nullopt : end_;
     }
     /// How many bytes it has; nothing while only its end will tell.
-    [[nodiscard]] std::optional<std::uint64_t> length() const noexcept;
+    [[nodiscard]] virtual std::optional<std::uint64_t> length() const noexcept = 0;
     /// Data given so far, in bytes.
     [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
-    /// The fields behind a chunked body that is complete.
-    [[nodiscard]] fields_view trailers() const noexcept { return decoder_.trailers(); }
+    /// The fields behind a body that is complete.
+    [[nodiscard]] virtual fields_view trailers() const noexcept { return {}; }
 
-    /// Begins the body of the next message. `expected`: the peer waits for 100 before it sends it,
-    /// which it is told when somebody reads.
-    void begin(const body_framing& framing, bool expected) noexcept;
-    /// Whether the peer still waits to be told to send it.
-    [[nodiscard]] bool awaited() const noexcept { return expected_ && !complete(); }
+protected:
+    incoming_body() noexcept = default;
+    ~incoming_body() = default;
+
+    /// How reading finished, if it did.
+    [[nodiscard]] const std::optional<error>& ended() const noexcept { return end_; }
+    /// Notes how a read failed; an error that ends the body is kept.
+    [[nodiscard]] error note(error what) noexcept;
+    /// Counts data, and notes the end if `last`.
+    void count(std::size_t size, bool last) noexcept;
+    /// Begins a body anew; `empty`: one that is complete at once.
+    void restart(bool empty) noexcept;
 
 private:
-    [[nodiscard]] task<result<buffer>> read_piece();
-    /// Takes the framing off the front of a piece. Nothing: it was framing alone.
-    [[nodiscard]] result<std::optional<buffer>> unframe(buffer piece);
-    [[nodiscard]] result<std::optional<buffer>> unchunk(buffer piece);
-    [[nodiscard]] error note(error what) noexcept;
-
-    buffered_flow* source_;
-    incoming_body_options options_;
-    body_framing framing_;
-    bool expected_ = false;
     std::uint64_t received_ = 0;
     std::optional<error> end_ = error(errc::end);
-    chunked_decoder decoder_;
 };
 
 } // namespace runnel::inline v0::http
