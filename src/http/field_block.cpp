@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstring>
 #include <string>
+#include <utility>
 
 namespace runnel::inline v0::http {
 namespace {
@@ -54,13 +55,33 @@ field_block& field_block::add(std::string_view name, std::uint64_t value) {
 }
 
 bool field_block::contains(std::string_view name) const noexcept {
+    return find(name).has_value();
+}
+
+std::optional<std::string_view> field_block::find(std::string_view name) const noexcept {
     for (std::string_view rest = text(); !rest.empty();) {
-        if (same_name(rest.substr(0, rest.find(':')), name)) {
-            return true;
+        const std::size_t colon = rest.find(':');
+        const std::size_t end = rest.find('\n') + 1;
+        if (same_name(rest.substr(0, colon), name)) {
+            return rest.substr(colon + 2, end - colon - 4);
         }
-        rest.remove_prefix(rest.find('\n') + 1);
+        rest.remove_prefix(end);
     }
-    return false;
+    return std::nullopt;
+}
+
+void field_block::remove(std::string_view name) {
+    if (!contains(name)) {
+        return;
+    }
+    const buffer before = std::exchange(text_, buffer());
+    for (std::string_view rest = before.view().substr(0, std::exchange(used_, 0)); !rest.empty();) {
+        const std::size_t end = rest.find('\n') + 1;
+        if (!same_name(rest.substr(0, rest.find(':')), name)) {
+            put(grow(end), rest.substr(0, end));
+        }
+        rest.remove_prefix(end);
+    }
 }
 
 void field_block::clear() noexcept {

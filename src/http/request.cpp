@@ -32,4 +32,17 @@ std::string_view request::query() const noexcept {
     return mark == std::string_view::npos ? std::string_view() : whole.substr(mark + 1);
 }
 
+std::string_view request::parameter(std::string_view name) const noexcept {
+    for (const auto& [known, value] : parameters_) {
+        if (known == name) {
+            return value;
+        }
+    }
+    return {};
+}
+
+void request::set_parameter(std::string_view name, std::string value) {
+    parameters_.emplace_back(name, std::move(value));
+}
+
 } // namespace runnel::inline v0::http

@@ -7,9 +7,36 @@
 #include "runnel/core/check.hpp"
 #include "server_connection.hpp"
 
+#include "answering.hpp"
+#include "runnel/http/fault.hpp"
+
+#include <algorithm>
 #include <utility>
 
 namespace runnel::inline v0::http {
+namespace {
+
+/// What the server answers itself, without asking the handler; 200: nothing.
+status judge_method(method verb) noexcept {
+    switch (verb) {
+    case method::other:
+        return status::not_implemented;
+    case method::trace: // would tell scripts what they must not see
+        return status::method_not_allowed;
+    default:
+        return status::ok;
+    }
+}
+
+} // namespace
+
+response error_response(status code) {
+    std::string words = std::to_string(number(code));
+    words.append(" ").append(reason(code)).append("\n");
+    response made = response::text(code, words);
+    made.close();
+    return made;
+}
 
 server::~server() {
     check(open_.empty(), "a server outlives its connections");
@@ -38,6 +65,64 @@ void server::drain() noexcept {
     for (server_connection* const each : open_) {
         each->drain();
     }
+}
+
+void server::note(const answer_record& answered) {
+    const unsigned code = number(answered.code);
+    ++statistics_.answers[std::min(code / 100, 5U) - 1];
+    const auto bound = std::ranges::lower_bound(server_statistics::bounds, answered.took);
+    ++statistics_.durations[static_cast<std::size_t>(bound - server_statistics::bounds.begin())];
+    statistics_.taken += answered.took;
+    statistics_.sent += answered.sent;
+    statistics_.received += answered.received;
+    if (log_) {
+        log_(answered);
+    }
+}
+
+task<std::optional<response>> server::ask_handler(request& asked) {
+    const time_point deadline = saturating_add(loop::current().now(), options_.handler_timeout);
+    std::optional<response> made;
+    try {
+        made.emplace(co_await with_deadline(deadline, answer_(asked)));
+    } catch (...) { // a mistake in the handler concerns this request only
+        made.reset();
+    }
+    if (loop::current().now() >= deadline) {
+        made.emplace(error_response(status::service_unavailable));
+    }
+    co_return made;
+}
+
+task<response> server::answer(request& asked, bool can_switch) {
+    const incoming_body& body = asked.body();
+    if (body.length() && *body.length() > options_.body) {
+        co_return error_response(status::content_too_large);
+    }
+    if (const status judged = judge_method(asked.verb()); judged != status::ok) {
+        response made = error_response(judged);
+        if (judged == status::method_not_allowed) {
+            made.add("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, CONNECT");
+        }
+        co_return made;
+    }
+    ++statistics_.requests;
+    std::optional<response> made = co_await ask_handler(asked);
+    if (const auto& wrong = body.failure(); wrong && *wrong != errc::truncated) {
+        co_return error_response(answer_to(*wrong));
+    }
+    if (!made || made->fields_.failure()) {
+        co_return error_response(status::internal_server_error);
+    }
+    const bool connects = asked.verb() == method::connect;
+    if (made->taker_ ? !can_switch : is_interim(made->code_)) {
+        co_return error_response(status::internal_server_error);
+    }
+    // To the client of a CONNECT any success is a tunnel.
+    if (connects && !made->taker_ && number(made->code_) / 100 == 2) {
+        co_return error_response(status::not_implemented);
+    }
+    co_return *std::move(made);
 }
 
 task<void> server::serve_flow(flow_ptr with) {

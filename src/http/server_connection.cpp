@@ -1,48 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server_connection.hpp"
 
+#include "answering.hpp"
 #include "head_buffer.hpp"
 #include "runnel/async/deadline.hpp"
 #include "runnel/async/loop.hpp"
+#include "runnel/async/this_task.hpp"
+#include "runnel/async/when.hpp"
 #include "runnel/http/fault.hpp"
 #include "runnel/http/framing.hpp"
 #include "runnel/http/head_writer.hpp"
 
 #include <algorithm>
 #include <optional>
-#include <string>
 #include <utility>
 
 namespace runnel::inline v0::http {
-namespace {
-
-/// What the server answers itself, without asking the handler; 200: nothing.
-status judge_method(method verb) noexcept {
-    switch (verb) {
-    case method::other:
-        return status::not_implemented;
-    case method::trace: // would tell scripts what they must not see
-        return status::method_not_allowed;
-    default:
-        return status::ok;
-    }
-}
-
-/// What is wrong, and the end of the connection.
-response error_response(status code) {
-    std::string words = std::to_string(number(code));
-    words.append(" ").append(reason(code)).append("\n");
-    response made = response::text(code, words);
-    made.close();
-    return made;
-}
-
-} // namespace
-
 server_connection::server_connection(server& owner, flow_ptr with)
     : owner_(owner), io_(std::move(with)), parser_(head_parser::kind::request, owner.options_.head),
       body_(io_, {.limit = owner.options_.body,
                   .timeout = owner.options_.body_timeout,
+                  .rate = owner.options_.body_rate,
                   .chunks = owner.options_.chunks}) {}
 
 void server_connection::drain() noexcept {
@@ -77,8 +55,21 @@ task<bool> server_connection::exchange() {
         co_return false;
     }
     body_.begin(rules->body, rules->expects_continue);
-    request asked(head, rules->authority, body_, io_.below());
-    const bool open = co_await answer(asked, *rules);
+    begun_ = false;
+    const request_origin origin{.carrier = io_.below(),
+                                .interim = *this,
+                                .authority = rules->authority,
+                                .protocol =
+                                    rules->upgrade ? head.fields.find("Upgrade").value_or("") : ""};
+    request asked(head, origin, body_);
+    const auto ended = co_await when_any(answer(asked, *rules), watch());
+    const bool open = std::get<0>(ended.results);
+    if (ended.index != 0) {
+        ++owner_.statistics_.abandoned;
+    }
+    if (taker_) {
+        co_await hand_over();
+    }
     head_.reset();
     if (!open) {
         co_return false;
@@ -138,48 +129,42 @@ task<result<server_connection::arrival>> server_connection::read_head() {
 
 /// Has the handler answer, and sends that. Whether the connection goes on.
 task<bool> server_connection::answer(request& asked, const request_rules& rules) {
-    const status judged = judge_method(asked.verb());
-    std::optional<response> made;
-    if (rules.body.kind == body_kind::length && rules.body.length > owner_.options_.body) {
-        made.emplace(error_response(status::content_too_large));
-    } else if (judged != status::ok) {
-        made.emplace(error_response(judged));
-        if (judged == status::method_not_allowed) {
-            made->add("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, CONNECT");
-        }
-    } else {
-        ++owner_.statistics_.requests;
-        try {
-            made.emplace(co_await owner_.answer_(asked));
-        } catch (...) { // a mistake in the handler concerns this request only
-            made.reset();
-        }
-        if (!made || made->fields_.failure()) {
-            made.emplace(error_response(status::internal_server_error));
-        }
-        if (const auto& wrong = body_.failure(); wrong && *wrong != errc::truncated) {
-            made.emplace(error_response(answer_to(*wrong)));
-        }
-        if (const status code = judge_answer(*made, asked.verb(), rules); code != status::ok) {
-            made.emplace(error_response(code));
-        }
-    }
-    const bool keep = can_keep(rules) && !made->close_;
-    co_return co_await send(*made, parser_.request(), keep);
+    const bool can_switch = asked.verb() == method::connect || rules.upgrade;
+    response made = co_await owner_.answer(asked, can_switch);
+    const bool keep = can_keep(rules) && !made.close_;
+    co_return co_await send(made, parser_.request(), keep);
 }
 
-/// What is answered instead of what the handler gave; 200: that.
-status server_connection::judge_answer(const response& made, method asked,
-                                       const request_rules& rules) noexcept {
-    const bool connects = asked == method::connect;
-    if (made.taker_) {
-        return connects || rules.upgrade ? status::ok : status::internal_server_error;
+task<void> server_connection::watch() {
+    static_cast<void>(co_await body_.settled());
+    if (body_.complete() && io_.buffered() == 0) {
+        result<buffer> more = co_await io_.read();
+        const bool stopped = co_await this_task::stop_requested();
+        if (more) {
+            io_.unread(*std::move(more)); // the next request; what follows is not looked at
+        } else if (stopped) {
+            co_return;
+        } else if (more.error() != errc::end || !owner_.options_.half_close) {
+            co_return;
+        }
     }
-    if (is_interim(made.code_)) {
-        return status::internal_server_error;
+    event answered; // who is done stops this
+    static_cast<void>(co_await answered.wait());
+}
+
+task<result<void>> server_connection::send_interim(status code, const field_block& fields) {
+    if (begun_) {
+        co_return fail(errc::invalid_argument, "an interim answer behind the answer");
     }
-    // To the client of a CONNECT any success is a tunnel.
-    return connects && number(made.code_) / 100 == 2 ? status::not_implemented : status::ok;
+    if (parser_.request().minor == 0) {
+        co_return result<void>();
+    }
+    result<buffer> encoded = encode_head(code, fields, {});
+    if (!encoded) {
+        co_return runnel::fail(std::move(encoded.error()));
+    }
+    static_cast<void>(io_.write(*std::move(encoded))); // goes out with the flush
+    co_return co_await with_timeout(owner_.options_.write_timeout, io_.flush());
 }
 
 /// Whether the connection can stay open, as far as the request is concerned.
@@ -195,6 +180,7 @@ bool server_connection::can_keep(const request_rules& rules) const noexcept {
 }
 
 task<bool> server_connection::send(response& made, const request_head& head, bool keep) {
+    begun_ = true;
     head_framing framing{.keep_alive = keep, .peer_minor = head.minor};
     const bool streams = static_cast<bool>(made.writer_);
     if (made.taker_) {
@@ -220,7 +206,7 @@ task<bool> server_connection::send(response& made, const request_head& head, boo
     static_cast<void>(io_.write(*std::move(encoded))); // goes out with what follows
     if (made.taker_) {
         log(made.code_, 0);
-        co_await hand_over(std::move(made.taker_));
+        taker_ = std::move(made.taker_);
         co_return false;
     }
     h1_outgoing_body body(io_, framing.body, head.verb == method::head,
@@ -277,7 +263,8 @@ task<void> server_connection::refuse(const error& why) {
     co_await end();
 }
 
-task<void> server_connection::hand_over(flow_taker taker) {
+task<void> server_connection::hand_over() {
+    flow_taker taker = std::exchange(taker_, nullptr);
     const result<void> sent = co_await with_timeout(owner_.options_.write_timeout, io_.flush());
     if (sent) {
         co_await taker(io_.release());
@@ -296,17 +283,15 @@ task<void> server_connection::end() {
 }
 
 void server_connection::log(status code, std::uint64_t sent) {
-    if (!owner_.log_) {
-        return;
-    }
     const bool known = !head_.empty() && parser_.size() == head_.size() && parser_.size() != 0;
     const request_head head = known ? parser_.request() : request_head{};
-    owner_.log_({.carrier = io_.below(),
+    owner_.note({.carrier = io_.below(),
                  .method = head.method_name,
                  .target = head.target,
                  .code = code,
                  .sent = sent,
-                 .took = loop::current().now() - began_});
+                 .took = loop::current().now() - began_,
+                 .received = known ? body_.received() : 0});
 }
 
 } // namespace runnel::inline v0::http

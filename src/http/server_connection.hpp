@@ -19,7 +19,7 @@
 namespace runnel::inline v0::http {
 
 /// One connection of a server: reads requests and sends their answers, one after the other.
-class server_connection {
+class server_connection final : public interim_sender {
 public:
     server_connection(server& owner, flow_ptr with);
     server_connection(const server_connection&) = delete;
@@ -31,6 +31,8 @@ public:
     /// Ends the connection behind the answer it is at, or at once if it waits for a request.
     void drain() noexcept;
 
+    [[nodiscard]] task<result<void>> send_interim(status code, const field_block& fields) override;
+
 private:
     friend class server;
 
@@ -40,12 +42,12 @@ private:
     [[nodiscard]] task<result<arrival>> read_head();
     [[nodiscard]] task<bool> exchange();
     [[nodiscard]] task<bool> answer(request& asked, const request_rules& rules);
-    [[nodiscard]] static status judge_answer(const response& made, method asked,
-                                             const request_rules& rules) noexcept;
+    /// Ends when the client is seen to have left.
+    [[nodiscard]] task<void> watch();
     [[nodiscard]] task<bool> send(response& made, const request_head& head, bool keep);
     [[nodiscard]] task<bool> send_body(response& made, outgoing_body& body);
     [[nodiscard]] task<void> refuse(const error& why);
-    [[nodiscard]] task<void> hand_over(flow_taker taker);
+    [[nodiscard]] task<void> hand_over();
     [[nodiscard]] task<void> end();
     [[nodiscard]] bool can_keep(const request_rules& rules) const noexcept;
     void log(status code, std::uint64_t sent);
@@ -59,6 +61,8 @@ private:
     time_point began_{};    // the request
     bool idle_ = false;     // waits for a request
     bool last_ = false;     // none follows any more
+    bool begun_ = false;    // the answer
+    flow_taker taker_;      // what follows the answer, if not HTTP
 };
 
 } // namespace runnel::inline v0::http

@@ -33,6 +33,11 @@ public:
     /// Whether a field of this name was added.
     [[nodiscard]] bool contains(std::string_view name) const noexcept;
 
+    /// The value of the first field of this name.
+    [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
+    /// Removes the fields of this name.
+    void remove(std::string_view name);
+
     /// Removes everything.
     void clear() noexcept;
 

@@ -67,18 +67,45 @@ public:
         return made;
     }
 
+    [[nodiscard]] status code() const noexcept { return code_; }
+    [[nodiscard]] const field_block& fields() const noexcept { return fields_; }
+
     response& add(std::string_view name, std::string_view value) {
         fields_.add(name, value);
         return *this;
     }
-    /// Has the connection end behind this answer.
+    /// Removes the fields of this name.
+    response& remove(std::string_view name) {
+        fields_.remove(name);
+        return *this;
+    }
+    /// Has the connection end behind this answer. Over HTTP/2, no further requests are taken.
     response& close() noexcept {
         close_ = true;
         return *this;
     }
 
+    /// Whether the answer takes the connection over: `upgrade` or `tunnel`.
+    [[nodiscard]] bool takes_over() const noexcept { return static_cast<bool>(taker_); }
+    /// How long the body is, as far as that is known.
+    [[nodiscard]] std::optional<std::uint64_t> length() const noexcept {
+        return writer_ ? length_ : std::optional<std::uint64_t>(content_.size());
+    }
+    /// Replaces the body by one of unknown length that `change` makes of what writes the present
+    /// one: for middleware that sends it otherwise.
+    template <class F>
+    response& transform(F change) {
+        writer_ = change(take_writer());
+        length_.reset();
+        return *this;
+    }
+
 private:
+    friend class server;
     friend class server_connection;
+    friend class h2_server_stream;
+
+    [[nodiscard]] body_writer take_writer();
 
     status code_;
     bool close_ = false;

@@ -8,22 +8,22 @@
 #include "runnel/flow/flow.hpp"
 #include "runnel/flow/listener.hpp"
 #include "runnel/http/chunked.hpp"
+#include "runnel/http/handler.hpp"
 #include "runnel/http/head_parser.hpp"
 #include "runnel/http/request.hpp"
 #include "runnel/http/response.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
 namespace runnel::inline v0::http {
-
-/// Answers one request. Requests of one connection are answered one after the other, in order. An
-/// exception that leaves it becomes the answer 500.
-using handler = std::function<task<response>(request&)>;
 
 /// What a server grants to its clients.
 struct server_options {
@@ -33,6 +33,12 @@ struct server_options {
     duration idle_timeout = std::chrono::seconds(60);
     /// How long the next piece of a body may take to come.
     duration body_timeout = std::chrono::seconds(30);
+    /// Bytes of a body a second that have to come while the handler waits for them, on average,
+    /// after `body_timeout` of grace. 0: any.
+    std::uint64_t body_rate = 0;
+    /// How long a handler may take until it gives a response. Then what it waits for is stopped,
+    /// and the answer is 503.
+    duration handler_timeout = duration::max();
     /// How long a client may take nothing of an answer.
     duration write_timeout = std::chrono::seconds(30);
     /// How long a connection that ends waits for the client to end it, too, so that the last answer
@@ -46,6 +52,10 @@ struct server_options {
     std::uint64_t body = std::uint64_t{16} << 20U;
     /// Bytes of a body that the handler did not read, up to which the connection is kept.
     std::uint64_t discard = std::uint64_t{64} << 10U;
+    /// Whether a client that ends its own side while it is answered still wants the answer, as
+    /// `nc -N` does. Otherwise it has left, as one that resets the connection has in any case: what
+    /// the handler waits for is cancelled.
+    bool half_close = true;
     /// Connections at a time; more wait at the transport. 0: any number.
     std::uint64_t connections = 0;
 };
@@ -53,11 +63,28 @@ static_assert(std::is_trivially_destructible_v<server_options>);
 
 /// Counters of a server.
 struct server_statistics {
+    /// Bounds of the buckets of `durations`; a last one holds what took longer.
+    static constexpr std::array<duration, 8> bounds{
+        std::chrono::milliseconds(1),   std::chrono::milliseconds(5),
+        std::chrono::milliseconds(25),  std::chrono::milliseconds(100),
+        std::chrono::milliseconds(500), std::chrono::seconds(2),
+        std::chrono::seconds(10),       std::chrono::seconds(60)};
+
     std::uint64_t connections = 0; ///< since the start
     std::uint64_t open = 0;        ///< of those, that still are
     std::uint64_t requests = 0;    ///< given to the handler
-    std::uint64_t refused = 0; ///< answered by the server itself: malformed, too large, too slow
+    std::uint64_t refused = 0;   ///< answered by the server itself: malformed, too large, too slow
+    std::uint64_t abandoned = 0; ///< whose client left before the answer was sent
+    std::uint64_t sent = 0;      ///< bytes of bodies
+    std::uint64_t received = 0;  ///< bytes of bodies
+    std::array<std::uint64_t, 5> answers{};                   ///< of statuses 1xx to 5xx
+    std::array<std::uint64_t, bounds.size() + 1> durations{}; ///< how many answers took so long
+    duration taken{};                                         ///< by all of them together
 };
+
+/// The counters in the text format of Prometheus, as names that begin with `prefix`.
+[[nodiscard]] std::string prometheus_text(const server_statistics& counted,
+                                          std::string_view prefix = "runnel_http");
 
 /// What was answered, for a log.
 struct answer_record {
@@ -65,8 +92,10 @@ struct answer_record {
     std::string_view method; ///< empty if the head could not be read, and so is the target
     std::string_view target;
     status code;
-    std::uint64_t sent; ///< bytes of the body
-    duration took;      ///< from the head of the request to the end of the answer
+    std::uint64_t sent;         ///< bytes of the body
+    duration took;              ///< from the head of the request to the end of the answer
+    std::uint64_t received = 0; ///< bytes of the body of the request
+    unsigned version = 1;       ///< 1 or 2
 };
 
 class server_connection;
@@ -101,6 +130,11 @@ private:
     void enter(server_connection& open);
     void leave(server_connection& open) noexcept;
     void drain() noexcept;
+    /// What is answered to a request: what the handler gives, or what is wrong with that.
+    /// `can_switch`: the connection may be taken over.
+    [[nodiscard]] task<response> answer(request& asked, bool can_switch);
+    [[nodiscard]] task<std::optional<response>> ask_handler(request& asked);
+    void note(const answer_record& answered);
 
     handler answer_;
     server_options options_;
