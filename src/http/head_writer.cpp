@@ -95,8 +95,9 @@ result<buffer> encode_head(status code, const field_block& fields, const head_fr
     const bool counted = framing.body.kind == body_kind::length;
     const decimal length(framing.body.length);
     return join({"HTTP/1.1 ", decimal(number(code)).text(), " ", reason(code), "\r\n",
-                 fields.text(), length_prefix(framing.body), counted ? length.text() : "",
-                 counted ? "\r\n" : "",
+                 framing.date.empty() ? "" : "Date: ", framing.date,
+                 framing.date.empty() ? "" : "\r\n", fields.text(), length_prefix(framing.body),
+                 counted ? length.text() : "", counted ? "\r\n" : "",
                  is_interim(code) && framing.upgrade.empty() ? "" : connection_line(framing),
                  framing.upgrade, framing.upgrade.empty() ? "" : "\r\n", "\r\n"});
 }

@@ -125,6 +125,18 @@ task<response> server::answer(request& asked, bool can_switch) {
     co_return *std::move(made);
 }
 
+std::string_view server::date_for(const response& made) {
+    if (!options_.date || made.fields_.contains("Date")) {
+        return {};
+    }
+    const auto now = std::chrono::floor<std::chrono::seconds>(loop::current().wall_now());
+    if (now != dated_) {
+        dated_ = now;
+        date_ = date_text(now);
+    }
+    return date_.text();
+}
+
 task<void> server::serve_flow(flow_ptr with) {
     server_connection connection(*this, std::move(with));
     enter(connection);

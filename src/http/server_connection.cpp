@@ -64,8 +64,11 @@ task<bool> server_connection::exchange() {
     request asked(head, origin, body_);
     const auto ended = co_await when_any(answer(asked, *rules), watch());
     const bool open = std::get<0>(ended.results);
-    if (ended.index != 0) {
+    if (ended.index != 0) { // the client has left
         ++owner_.statistics_.abandoned;
+        io_.abort();
+        head_.reset();
+        co_return false;
     }
     if (taker_) {
         co_await hand_over();
@@ -197,6 +200,7 @@ task<bool> server_connection::send(response& made, const request_head& head, boo
             framing.keep_alive = false;
         }
     }
+    framing.date = owner_.date_for(made);
     last_ = last_ || !framing.keep_alive;
     result<buffer> encoded = encode_head(made.code_, made.fields_, framing);
     if (!encoded) {
@@ -252,9 +256,10 @@ task<void> server_connection::refuse(const error& why) {
     const status code =
         why == errc::invalid_argument ? status::internal_server_error : answer_to(why);
     response made = error_response(code);
-    const result<buffer> head = encode_head(
-        code, made.fields_,
-        {.body = {.kind = body_kind::length, .length = made.content_.size()}, .keep_alive = false});
+    const head_framing framing{.body = {.kind = body_kind::length, .length = made.content_.size()},
+                               .keep_alive = false,
+                               .date = owner_.date_for(made)};
+    const result<buffer> head = encode_head(code, made.fields_, framing);
     if (head) {
         static_cast<void>(io_.write(head->span()));
         static_cast<void>(io_.write(made.content_.span()));

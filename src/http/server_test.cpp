@@ -50,7 +50,7 @@ std::string refusal(std::string_view words) {
 }
 
 TEST(Server, AnswersRequestsInOrderAndKeepsTheConnectionOpen) {
-    server serving(tell);
+    plain_server serving(tell);
     EXPECT_EQ(answers_to(serving, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
                                   "POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
                                   "GET /3 HTTP/1.1\r\nHost: h\r\n\r\n"),
@@ -61,7 +61,7 @@ TEST(Server, AnswersRequestsInOrderAndKeepsTheConnectionOpen) {
 }
 
 TEST(Server, EndsTheConnectionWhereTheClientOrTheHandlerWants) {
-    server serving(tell);
+    plain_server serving(tell);
     EXPECT_EQ(answers_to(serving, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
                                   "GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
               closing_answer_of("GET / "));
@@ -74,7 +74,7 @@ TEST(Server, EndsTheConnectionWhereTheClientOrTheHandlerWants) {
 }
 
 TEST(Server, SendsNoBodyWhereThereMustBeNone) {
-    server serving([](request& asked) -> task<response> {
+    plain_server serving([](request& asked) -> task<response> {
         if (asked.path() == "/none") {
             co_return response(status::no_content);
         }
@@ -93,7 +93,7 @@ TEST(Server, GivesTheWholeBodyHoweverItIsFramedAndCut) {
                              "GET /c HTTP/1.1\r\nHost: h\r\n\r\n";
     const std::string expected = answer_of("PUT /a hello world") +
                                  answer_of("PUT /b hello world T=v") + answer_of("GET /c ");
-    server serving(tell);
+    plain_server serving(tell);
     for (std::size_t cut = 0; cut < sent.size(); ++cut) {
         std::string answer;
         with_server(serving, [&](flow& with) -> task<void> {
@@ -149,7 +149,7 @@ TEST(Server, RefusesWhatIsWrongAndReadsNothingBehindIt) {
         {"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "501 Not Implemented"},
     });
     const std::string good = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-    server serving(tell, {.body = 1000});
+    plain_server serving(tell, {.body = 1000});
     for (const row& each : rows) {
         EXPECT_EQ(answers_to(serving, good + std::string(each.request) + good),
                   answer_of("GET / ") + refusal(each.answer))
@@ -165,7 +165,7 @@ TEST(Server, RefusesWhatIsWrongAndReadsNothingBehindIt) {
 }
 
 TEST(Server, BoundsABodyOfUnknownLength) {
-    server serving(
+    plain_server serving(
         [](request& asked) -> task<response> {
             for (;;) {
                 const result<buffer> piece = co_await asked.body().read();
@@ -183,7 +183,7 @@ TEST(Server, BoundsABodyOfUnknownLength) {
 }
 
 TEST(Server, TellsAClientThatWaitsToSendItsBodyWhenSomebodyReadsIt) {
-    server serving(tell);
+    plain_server serving(tell);
     with_server(serving, [](flow& with) -> task<void> {
         co_await write_text(with, "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
                                   "Content-Length: 5\r\n\r\n");
@@ -193,7 +193,7 @@ TEST(Server, TellsAClientThatWaitsToSendItsBodyWhenSomebodyReadsIt) {
         const std::string answer = answer_of("PUT / hello");
         EXPECT_EQ(co_await read_some(with, answer.size()), answer);
     });
-    server rejecting(
+    plain_server rejecting(
         [](request&) -> task<response> { co_return response::text(status::ok, "no"); });
     EXPECT_EQ(answers_to(rejecting, "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
                                     "Content-Length: 5\r\n\r\n"),
@@ -201,8 +201,9 @@ TEST(Server, TellsAClientThatWaitsToSendItsBodyWhenSomebodyReadsIt) {
 }
 
 TEST(Server, DropsASmallBodyThatNobodyReadAndTheConnectionWithALargeOne) {
-    server serving([](request&) -> task<response> { co_return response::text(status::ok, "x"); },
-                   {.discard = 10});
+    plain_server serving(
+        [](request&) -> task<response> { co_return response::text(status::ok, "x"); },
+        {.discard = 10});
     EXPECT_EQ(answers_to(serving, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n"
                                   "0123456789GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
               answer_of("x") + answer_of("x"));
@@ -212,7 +213,7 @@ TEST(Server, DropsASmallBodyThatNobodyReadAndTheConnectionWithALargeOne) {
 }
 
 TEST(Server, EndsSilentConnectionsSilentlyAndSlowOnesWithAnAnswer) {
-    server serving(tell, {.head_timeout = 10s, .idle_timeout = 60s, .body_timeout = 5s});
+    plain_server serving(tell, {.head_timeout = 10s, .idle_timeout = 60s, .body_timeout = 5s});
     const auto wait_after = [&](std::string_view sent, duration expected) {
         std::string answer;
         with_server(serving, [&](flow& with) -> task<void> {
@@ -230,7 +231,7 @@ TEST(Server, EndsSilentConnectionsSilentlyAndSlowOnesWithAnAnswer) {
 }
 
 TEST(Server, EndsAConnectionWhoseHeadComesByteByByteForTooLong) {
-    server serving(tell, {.head_timeout = 10s, .linger = 60s});
+    plain_server serving(tell, {.head_timeout = 10s, .linger = 60s});
     with_server(serving, [](flow& with) -> task<void> {
         for (int count = 0; count < 20; ++count) {
             co_await write_text(with, "G");
@@ -241,7 +242,7 @@ TEST(Server, EndsAConnectionWhoseHeadComesByteByByteForTooLong) {
 }
 
 TEST(Server, AnswersARequestBeforeItWaitsForTheRestOfTheNext) {
-    server serving(tell);
+    plain_server serving(tell);
     with_server(serving, [](flow& with) -> task<void> {
         const std::string answer = answer_of("GET /1 ");
         co_await write_text(with, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2");
@@ -256,7 +257,7 @@ TEST(Server, AnswersARequestBeforeItWaitsForTheRestOfTheNext) {
 }
 
 TEST(Server, StreamsABodyWhileItIsMade) {
-    server serving([](request& asked) -> task<response> {
+    plain_server serving([](request& asked) -> task<response> {
         co_return response::stream(
             status::ok, "text/plain",
             [path = std::string(asked.path())](outgoing_body& out) -> task<result<void>> {
@@ -277,7 +278,7 @@ TEST(Server, StreamsABodyWhileItIsMade) {
 
 TEST(Server, ShowsTheClientThatABodyWasCut) {
     const auto cut = [](std::uint64_t length, bool throws) {
-        server serving([=](request&) -> task<response> {
+        plain_server serving([=](request&) -> task<response> {
             co_return response::stream(status::ok, "text/plain", length,
                                        [=](outgoing_body& out) -> task<result<void>> {
                                            static_cast<void>(co_await out.write("123"));
@@ -298,7 +299,7 @@ TEST(Server, ShowsTheClientThatABodyWasCut) {
 }
 
 TEST(Server, AnswersForAHandlerThatFails) {
-    server serving([](request& asked) -> task<response> {
+    plain_server serving([](request& asked) -> task<response> {
         if (asked.path() == "/throw") {
             throw std::runtime_error("a mistake");
         }
@@ -313,7 +314,7 @@ TEST(Server, AnswersForAHandlerThatFails) {
 }
 
 TEST(Server, HandsTheConnectionOverWithWhatFollowedTheRequest) {
-    server serving([](request& asked) -> task<response> {
+    plain_server serving([](request& asked) -> task<response> {
         auto echo = [](flow_ptr with) -> task<void> {
             for (;;) {
                 result<buffer> piece = co_await with->read();
@@ -341,7 +342,7 @@ TEST(Server, HandsTheConnectionOverWithWhatFollowedTheRequest) {
 
 TEST(Server, UnderstandsEveryFormOfTarget) {
     std::string seen;
-    server serving([&](request& asked) -> task<response> {
+    plain_server serving([&](request& asked) -> task<response> {
         seen.append(asked.path()).append(" ").append(asked.query()).append(" ");
         seen.append(asked.authority()).append("\n");
         co_return response(status::ok);
@@ -355,7 +356,7 @@ TEST(Server, UnderstandsEveryFormOfTarget) {
 }
 
 TEST(Server, TellsALogOfEveryAnswer) {
-    server serving(tell);
+    plain_server serving(tell);
     std::string log;
     serving.on_answer([&](const answer_record& each) {
         log.append(each.method).append(" ").append(each.target);
@@ -371,7 +372,7 @@ TEST(Server, EndsIdleConnectionsAndFinishesAnswersWhenItDrains) {
         transport_registry registry;
         register_pipe_transport(registry);
         listener_ptr at = (co_await registry.listen(*endpoint::parse("pipe:"))).value();
-        server serving([](request&) -> task<response> {
+        plain_server serving([](request&) -> task<response> {
             static_cast<void>(co_await sleep_for(10s));
             co_return response::text(status::ok, "late");
         });
@@ -397,7 +398,7 @@ TEST(Server, AllocatesNothingForARequestInTheSteadyState) {
     if (!counts_allocations()) {
         GTEST_SKIP() << "this build does not count allocations";
     }
-    server serving(
+    plain_server serving(
         [](request&) -> task<response> { co_return response::text(status::ok, "hello"); });
     with_server(serving, [](flow& with) -> task<void> {
         const std::string_view asked = "GET /index.html HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n";

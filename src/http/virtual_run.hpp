@@ -29,6 +29,19 @@ auto run_virtual(F make) {
     return virtual_loop->run(make());
 }
 
+/// A server whose answers have no date, so that they can be compared.
+class plain_server : public server {
+public:
+    explicit plain_server(handler answer, server_options options = {})
+        : server(std::move(answer), dateless(options)) {}
+
+private:
+    static server_options dateless(server_options options) {
+        options.date = false;
+        return options;
+    }
+};
+
 inline duration virtual_time() {
     return loop::current().now().time_since_epoch();
 }

@@ -24,6 +24,8 @@ struct head_framing {
     unsigned peer_minor = 1;
     /// The protocol to change to, in `Upgrade`; empty: none.
     std::string_view upgrade = {};
+    /// What `Date` of a response says; empty: no such field.
+    std::string_view date = {};
     /// Requests only: waits for 100 before the body.
     bool expects_continue = false;
 };

@@ -8,6 +8,7 @@
 #include "runnel/flow/flow.hpp"
 #include "runnel/flow/listener.hpp"
 #include "runnel/http/chunked.hpp"
+#include "runnel/http/date.hpp"
 #include "runnel/http/handler.hpp"
 #include "runnel/http/head_parser.hpp"
 #include "runnel/http/request.hpp"
@@ -56,6 +57,8 @@ struct server_options {
     /// `nc -N` does. Otherwise it has left, as one that resets the connection has in any case: what
     /// the handler waits for is cancelled.
     bool half_close = true;
+    /// Whether answers say when they were made, in `Date`, unless their handler said it.
+    bool date = true;
     /// Connections at a time; more wait at the transport. 0: any number.
     std::uint64_t connections = 0;
 };
@@ -135,6 +138,8 @@ private:
     [[nodiscard]] task<response> answer(request& asked, bool can_switch);
     [[nodiscard]] task<std::optional<response>> ask_handler(request& asked);
     void note(const answer_record& answered);
+    /// What `Date` of this answer says; empty: no such field.
+    [[nodiscard]] std::string_view date_for(const response& made);
 
     handler answer_;
     server_options options_;
@@ -143,6 +148,8 @@ private:
     std::vector<server_connection*> open_;
     event changed_{event_reset::automatic}; // a connection ended
     bool draining_ = false;
+    std::chrono::sys_seconds dated_{};
+    date_text date_{dated_};
 };
 
 } // namespace runnel::inline v0::http
