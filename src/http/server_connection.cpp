@@ -145,9 +145,7 @@ task<void> server_connection::watch() {
         const bool stopped = co_await this_task::stop_requested();
         if (more) {
             io_.unread(*std::move(more)); // the next request; what follows is not looked at
-        } else if (stopped) {
-            co_return;
-        } else if (more.error() != errc::end || !owner_.options_.half_close) {
+        } else if (stopped || more.error() != errc::end || !owner_.options_.half_close) {
             co_return;
         }
     }
