@@ -63,6 +63,7 @@ scheme_table built_in() {
         {.name = "exec", .form = scheme_form::text, .example = "exec:command with arguments"},
         {.name = "file", .form = scheme_form::path, .example = "file:/path"},
         {.name = "fd", .form = scheme_form::number, .example = "fd:3", .max_number = 0x7FFF'FFFF},
+        {.name = "mux", .example = "mux+unix:/path"},
         {.name = "virtsock", .example = "virtsock+hvsock://parent:1024"},
         {.name = "pipe", .form = scheme_form::nothing, .example = "pipe:"},
     };

@@ -70,6 +70,13 @@ result<void> transport_registry::check(const endpoint& place) const {
     if (auto limit = connect_limit_of(place); !limit) {
         return fail(std::move(limit.error()));
     }
+    for (const std::string& scheme : place.layers()) {
+        if (const auto& check = layers_.find(scheme)->second.check) {
+            if (auto fine = check(place); !fine) {
+                return fine;
+            }
+        }
+    }
     const auto& its_own = transport->second.check;
     return its_own ? its_own(place) : result<void>();
 }
@@ -98,6 +105,10 @@ task<result<flow_ptr>> transport_registry::connect_checked(endpoint to) const {
     }
     const std::string& outermost = to.schemes().front();
     const transport_layer& how = layers_.find(outermost)->second;
+    if (how.share) {
+        open_function below = [this, inner = to.inner()] { return connect_checked(inner); };
+        co_return co_await how.share(to, std::move(below));
+    }
     if (!how.connect) {
         co_return fail(cannot(to, outermost, "nothing connects through the layer"));
     }
@@ -125,7 +136,7 @@ task<result<listener_ptr>> transport_registry::listen_checked(endpoint at) const
     }
     const std::string& outermost = at.schemes().front();
     const transport_layer& how = layers_.find(outermost)->second;
-    if (!how.accept) {
+    if (!how.accept && !how.gather) {
         co_return fail(cannot(at, outermost, "nothing listens through the layer"));
     }
     if (how.check_listen) {
@@ -136,6 +147,9 @@ task<result<listener_ptr>> transport_registry::listen_checked(endpoint at) const
     auto below = co_await listen_checked(at.inner());
     if (!below) {
         co_return below;
+    }
+    if (how.gather) {
+        co_return how.gather(std::move(*below), at);
     }
     co_return make_layered_listener(std::move(*below), how, std::move(at));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "places.hpp"
 
+#include "runnel/flow/mux.hpp"
 #include "runnel/flow/pipe_transport.hpp"
 #include "runnel/flow/scheme.hpp"
 #include "runnel/flow/virtsock.hpp"
@@ -36,6 +37,7 @@ public:
         stack::register_stacks(registry_, stacks_, names_);
         register_pipe_transport(registry_);
         tls::register_layer(registry_);
+        register_mux_layer(registry_);
         register_virtsock_layer(registry_);
     }
     [[nodiscard]] const transport_registry& registry() const noexcept { return registry_; }
@@ -79,6 +81,8 @@ const std::map<std::string_view, std::string_view>& scheme_texts() {
                "systemd passes it."},
         {"pipe", "A pipe in memory, for use within one process."},
         {"tls", "TLS 1.2 or 1.3 over any of these. To listen, with cert=FILE and key=FILE."},
+        {"mux",
+         "Any number of flows over one of any of these, with a multiplexer at its other end, too."},
         {"virtsock",
          "The framing of Docker and linuxkit, over any of these that loses a half-close."}};
     return texts;

@@ -10,6 +10,7 @@
 #include "runnel/flow/function_flow.hpp"
 #include "runnel/flow/layer.hpp"
 #include "runnel/flow/limit.hpp"
+#include "runnel/flow/mux.hpp"
 #include "runnel/flow/pipe.hpp"
 #include "runnel/flow/rate_limit.hpp"
 #include "runnel/flow/record.hpp"
@@ -20,6 +21,7 @@
 #include <chrono>
 #include <cstddef>
 #include <span>
+#include <tuple>
 
 namespace runnel::conformance {
 namespace {
@@ -129,6 +131,34 @@ public:
     }
 };
 const registration virtsock_words(std::make_unique<virtsock_transport>());
+
+/// A channel of a multiplexer; other links with other channels live on beside it.
+class mux_transport final : public transport {
+public:
+    [[nodiscard]] std::string name() const override { return "mux"; }
+    [[nodiscard]] std::vector<backend_kind> backends() const override {
+        return {backend_kind::virtual_time, backend_kind::epoll};
+    }
+    [[nodiscard]] traits properties() const override {
+        return {.buffering = 8 * capacity, .keeps = capacity / 2, .delivers_before_reset = true};
+    }
+
+    task<result<std::pair<flow_ptr, flow_ptr>>> connect(scope& /*helpers*/) override {
+        auto pipe = make_pipe({.capacity = capacity});
+        constexpr mux_options options{.window = capacity};
+        mux near(std::move(pipe.first), mux_side::connecting, options);
+        mux far(std::move(pipe.second), mux_side::listening, options);
+        auto both = co_await when_all(near.connect(), far.accept());
+        if (!std::get<0>(both)) {
+            co_return fail(std::get<0>(both).error());
+        }
+        if (!std::get<1>(both)) {
+            co_return fail(std::get<1>(both).error());
+        }
+        co_return std::pair(std::move(*std::get<0>(both)), std::move(*std::get<1>(both)));
+    }
+};
+const registration multiplexed(std::make_unique<mux_transport>());
 
 /// Two pipes of which each end uses one way only.
 class duplex_transport final : public transport {

@@ -70,9 +70,10 @@ struct scheme_info {
 /// Lets the endpoint grammar know one more scheme, for the whole process and until its end.
 ///
 /// Known from the start are `tcp`, `unix`, `unix-abstract`, `vsock`, `hvsock`, `firecracker`,
-/// `cloud-hypervisor`, `hyperkit`, `stdio`, `exec`, `file`, `fd` and `pipe`, and the layer
-/// `virtsock`. Registering the same row again changes nothing. Gives `errc::invalid_argument` for a
-/// malformed name or one that is taken by a different row. Safe to call from any thread.
+/// `cloud-hypervisor`, `hyperkit`, `stdio`, `exec`, `file`, `fd` and `pipe`, and the layers
+/// `mux` and `virtsock`. Registering the same row again changes nothing. Gives
+/// `errc::invalid_argument` for a malformed name or one that is taken by a different row. Safe to
+/// call from any thread.
 [[nodiscard]] result<void> register_scheme(scheme_info info);
 
 /// The row of a scheme, upper and lower case alike, or null. It never moves or changes.

@@ -38,6 +38,9 @@ struct transport {
     std::function<result<void>(const endpoint& place)> check = {};
 };
 
+/// Opens a flow to the place below a layer, anew at each call.
+using open_function = std::function<task<result<flow_ptr>>()>;
+
 /// How a layer in front of a transport, as in `tls+tcp:`, makes a flow over the flow below it.
 struct transport_layer {
     /// The side that connects, and the side that accepts. `whole` is the endpoint from this layer
@@ -47,6 +50,11 @@ struct transport_layer {
     /// Says before anything listens whether `accept` can do its work there.
     std::function<result<void>(const endpoint& whole)> check_listen = {};
     std::vector<parameter_info> parameters = {};
+    /// In place of `connect` and `accept`, where flows of the layer share flows below.
+    std::function<task<result<flow_ptr>>(const endpoint& whole, open_function below)> share = {};
+    std::function<result<listener_ptr>(listener_ptr below, const endpoint& whole)> gather = {};
+    /// As of `transport::check`.
+    std::function<result<void>(const endpoint& whole)> check = {};
 };
 
 /// Opens endpoints of every scheme that was added to it. Made once by a program, then used by any
