@@ -70,6 +70,7 @@ task<void> bulk(benchmark::State& state) {
     const buffer data = buffer::allocate(std::size_t{64} * 1024);
     std::uint64_t total = 0;
     bool on = state.KeepRunning();
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it outlives the scope
     const auto run = [&](scope& tasks) -> task<void> {
         for (ends& each : all) {
             tasks.spawn(send(*each.near, data, on));
@@ -94,7 +95,7 @@ task<void> open_and_close(benchmark::State& state) {
     auto pipe = make_pipe({.capacity = std::size_t{64} * 1024});
     mux near(std::move(pipe.first), mux_side::connecting);
     mux far(std::move(pipe.second), mux_side::listening);
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         auto both = co_await when_all(near.connect(), far.accept());
         const flow_ptr one = std::move(*std::get<0>(both));
         const flow_ptr other = std::move(*std::get<1>(both));

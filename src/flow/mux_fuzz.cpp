@@ -6,7 +6,6 @@
 #include "runnel/async/loop.hpp"
 #include "runnel/async/scope.hpp"
 #include "runnel/async/sleep.hpp"
-#include "runnel/core/check.hpp"
 #include "runnel/flow/mux.hpp"
 #include "runnel/flow/pipe.hpp"
 
@@ -21,10 +20,9 @@ namespace {
 using namespace runnel;
 
 task<void> use(flow_ptr channel) {
-    const auto sent = co_await channel->write(buffer::copy_of("some bytes for the other side"));
-    const auto got = co_await channel->read();
-    const auto closed = co_await channel->close();
-    check(sent || got || closed || true, "whatever they give");
+    static_cast<void>(co_await channel->write(buffer::copy_of("some bytes for the other side")));
+    static_cast<void>(co_await channel->read());
+    static_cast<void>(co_await channel->close());
 }
 
 task<void> open_some(mux& link, scope& tasks) {
@@ -66,14 +64,14 @@ task<void> say(flow& to, std::span<const std::byte> input, std::size_t piece) {
         }
         co_await yield();
     }
-    const auto ended = co_await to.shutdown(direction::write);
-    check(ended || true, "whatever it gives");
+    static_cast<void>(co_await to.shutdown(direction::write));
 }
 
 task<void> play(std::span<const std::byte> input, std::size_t piece) {
     auto pipe = make_pipe({.capacity = 4096});
     const flow_ptr peer = std::move(pipe.second);
     mux link(std::move(pipe.first), mux_side::listening, {.window = 8192, .max_channels = 16});
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it outlives the scope
     const auto body = [&](scope& tasks) -> task<void> {
         tasks.spawn(open_some(link, tasks));
         tasks.spawn(accept_all(link, tasks));
@@ -81,8 +79,7 @@ task<void> play(std::span<const std::byte> input, std::size_t piece) {
         tasks.spawn(say(*peer, input, piece));
         co_await tasks.join();
     };
-    const auto done = co_await with_scope(body);
-    check(done || true, "whatever it gives");
+    static_cast<void>(co_await with_scope(body));
 }
 
 } // namespace

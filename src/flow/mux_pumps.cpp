@@ -130,7 +130,7 @@ task<void> mux_session::pump_input(std::shared_ptr<mux_session> self) {
         if (got) {
             self->hear(std::move(*got));
         } else {
-            self->input_ended(std::move(got.error()));
+            self->input_ended(got.error());
         }
     }
 }

@@ -147,11 +147,11 @@ bool mux_session::is_over() const noexcept {
 }
 
 /// The link gives no more: in order, if nothing was under way.
-void mux_session::input_ended(error why) noexcept {
+void mux_session::input_ended(const error& why) noexcept {
     const bool in_order = why == errc::end && channels_.empty() && parser_.is_between();
     if (!in_order) {
         break_down(why == errc::end ? error(errc::truncated, "mux: it stopped in the middle")
-                                    : std::move(why));
+                                    : why);
         return;
     }
     input_over_ = true;
@@ -160,7 +160,7 @@ void mux_session::input_ended(error why) noexcept {
     arrival_.set();
 }
 
-void mux_session::break_down(error why) noexcept {
+void mux_session::break_down(const error& why) noexcept {
     if (std::exchange(broken_, true)) {
         return;
     }

@@ -84,8 +84,8 @@ private:
     [[nodiscard]] mux_channel* find(std::uint32_t id) noexcept;
     [[nodiscard]] bool was_open(std::uint32_t id) const noexcept;
     [[nodiscard]] bool is_over() const noexcept;
-    void input_ended(error why) noexcept;
-    void break_down(error why) noexcept;
+    void input_ended(const error& why) noexcept;
+    void break_down(const error& why) noexcept;
 
     flow_ptr link_;
     mux_options options_;

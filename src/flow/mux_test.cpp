@@ -127,7 +127,7 @@ TEST(Mux, GivesThoseWhoWriteEqualShares) {
         };
         const auto flood = [](flow& to, std::size_t piece) -> task<void> {
             const buffer data = buffer::allocate(piece);
-            for (std::size_t sent = 0; sent < 8 * 1024 * 1024; sent += piece) {
+            for (std::size_t sent = 0; sent < (std::size_t{8} << 20U); sent += piece) {
                 (void)co_await to.write(data.share());
             }
         };

@@ -23,6 +23,9 @@ namespace runnel::inline v0 {
 /// class calls `abort()` in its destructor.
 class credit_flow : public flow, private timer {
 public:
+    credit_flow(const credit_flow&) = delete;
+    credit_flow& operator=(const credit_flow&) = delete;
+
     /// Bytes that the peer may send before it is told of more room.
     [[nodiscard]] std::size_t window() const noexcept { return window_; }
 
@@ -72,8 +75,6 @@ public:
 protected:
     explicit credit_flow(std::size_t window) noexcept
         : timer(&nobody_came), window_(window), granted_(window) {}
-    credit_flow(const credit_flow&) = delete;
-    credit_flow& operator=(const credit_flow&) = delete;
     ~credit_flow() override = default;
 
     /// There is something to tell now. The carrier may fetch it within the call.
