@@ -33,7 +33,9 @@ std::string option_line(const option_page& option, const std::string& condition)
     for (const std::string& name : option.names) {
         line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
     }
-    line += option.kind == value_kind::none ? "" : " -x";
+    if (option.kind != value_kind::none) {
+        line += option.kind == value_kind::file ? " -r" : " -x"; // files come from fish itself
+    }
     return line + arguments(option) + " -d " + quote(first_sentence(option.text)) + "\n";
 }
 
