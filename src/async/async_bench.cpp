@@ -76,7 +76,7 @@ task<void> echo(channel<char>& from, channel<char>& to) {
         if (!item) {
             co_return;
         }
-        static_cast<void>(co_await to.send(std::move(*item)));
+        static_cast<void>(co_await to.send(static_cast<char&&>(*item)));
     }
 }
 

@@ -22,8 +22,7 @@ using namespace std::chrono_literals;
 /// Sends the numbers from `first` up to, not including, `last`.
 task<result<void>> send_numbers(channel<int>& to, int first, int last) {
     for (int i = first; i < last; ++i) {
-        int item = i;
-        if (auto sent = co_await to.send(std::move(item)); !sent) {
+        if (auto sent = co_await to.send(int(i)); !sent) {
             co_return sent;
         }
     }
@@ -137,10 +136,11 @@ TEST(Channel, LeavesAnItemItDidNotTakeWhereItWas) {
         channel<std::string> items(1);
         EXPECT_TRUE(items.try_send("first"));
         std::string second = "second";
-        EXPECT_FALSE(items.try_send(std::move(second)));
-        EXPECT_FALSE(co_await with_timeout(1s, items.send(std::move(second))));
+        std::string&& offered = std::move(second);
+        EXPECT_FALSE(items.try_send(static_cast<std::string&&>(offered)));
+        EXPECT_FALSE(co_await with_timeout(1s, items.send(static_cast<std::string&&>(offered))));
         items.close();
-        EXPECT_EQ((co_await items.send(std::move(second))).error(), errc::closed);
+        EXPECT_EQ((co_await items.send(static_cast<std::string&&>(offered))).error(), errc::closed);
         EXPECT_EQ(second, "second");
     });
 }

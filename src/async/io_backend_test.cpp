@@ -59,7 +59,7 @@ TEST_P(IoBackend, ReadsAndWritesAnEventfd) {
 TEST_P(IoBackend, ReadsARegularFileOrRefusesIt) {
     std::FILE* source = std::tmpfile();
     std::fputs("content", source);
-    std::rewind(source);
+    ASSERT_EQ(std::fseek(source, 0, SEEK_SET), 0);
     descriptor file(::dup(::fileno(source)));
     std::fclose(source);
     const int number = io_->attach(file);

@@ -72,7 +72,7 @@ TEST_F(TimerWheel, FiresTimersOfOneDeadlineInTheOrderInWhichTheyWereArmed) {
     const time_point deadline = at(10'000'000);
     for (int i = 0; i < 10; ++i) {
         wheel.arm(make(i), deadline);
-        wheel.advance(at((i + 1) * 999'999));
+        wheel.advance(at((i + 1) * 999'999L));
     }
     EXPECT_TRUE(fired.empty());
     wheel.advance(deadline);

@@ -15,7 +15,7 @@
 namespace runnel {
 namespace {
 
-constexpr std::size_t largest = 256 * 1024;
+constexpr std::size_t largest = 256UL * 1024;
 
 /// Two places of memory at the alignment that a payload has behind Ethernet, IPv4 and TCP headers.
 struct memory {
@@ -76,20 +76,20 @@ void sum_of_variable_size(benchmark::State& state) {
     const std::byte* from = shared_memory().from();
     for (auto _ : state) {
         benchmark::DoNotOptimize(size);
-        benchmark::DoNotOptimize(internet_checksum({from, size}));
+        benchmark::DoNotOptimize(internet_checksum({from, Size}));
         benchmark::ClobberMemory();
     }
     count_bytes(state, size);
 }
 
-template <std::size_t size>
+template <std::size_t Size>
 void sum_of_constant_size(benchmark::State& state) {
     const std::byte* from = shared_memory().from();
     for (auto _ : state) {
-        benchmark::DoNotOptimize(internet_checksum({from, size}));
+        benchmark::DoNotOptimize(internet_checksum({from, Size}));
         benchmark::ClobberMemory();
     }
-    count_bytes(state, size);
+    count_bytes(state, Size);
 }
 
 void update_of_a_field(benchmark::State& state) {
@@ -103,7 +103,7 @@ void update_of_a_field(benchmark::State& state) {
 }
 
 void add_sizes(benchmark::internal::Benchmark* bench) {
-    bench->Arg(1460)->Arg(16 * 1024)->Arg(largest);
+    bench->Arg(1460)->Arg(16L * 1024)->Arg(largest);
 }
 
 BENCHMARK(copy_with_memcpy)->Apply(add_sizes);

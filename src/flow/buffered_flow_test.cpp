@@ -24,7 +24,7 @@ constexpr const char* song = "I am the very model of a modern major general";
 
 /// What `read_line(limit)` makes of a stream, and what can be read after it.
 task<std::string> line_of(std::string stream, std::size_t limit) {
-    buffered_flow source(make_source(std::move(stream)));
+    buffered_flow source(make_source(stream));
     const result<buffer> line = co_await source.read_line(limit);
     std::string seen = text_of(line);
     const result<buffer> rest = co_await source.read();

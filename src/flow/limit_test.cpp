@@ -10,8 +10,8 @@
 namespace runnel {
 namespace {
 
-flow_ptr limited_source(std::string text, std::uint64_t limit, limit_end at_end) {
-    return make_limit(make_source(std::move(text)), {.read = limit, .at_end = at_end});
+flow_ptr limited_source(const std::string& text, std::uint64_t limit, limit_end at_end) {
+    return make_limit(make_source(text), {.read = limit, .at_end = at_end});
 }
 
 TEST(Limit, GivesSoManyBytesAndThenTheEnd) {

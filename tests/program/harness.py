@@ -4,6 +4,7 @@
 import contextlib
 import hashlib
 import os
+import random
 import re
 import select
 import shutil
@@ -159,10 +160,12 @@ class TestCase(unittest.TestCase):
         return client
 
     def free_port(self):
-        """A port of the loopback that nobody uses at the moment."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
+        """A port of the loopback that nobody uses, and that the kernel gives to no client."""
+        for port in random.sample(range(10000, first_port_of_clients()), 1000):
+            with contextlib.suppress(OSError), socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+                return port
+        raise AssertionError("no port is free")
 
     def wait_for_port(self, port, process):
         """Waits until somebody listens there, for peers that do not say so."""
@@ -178,6 +181,11 @@ class TestCase(unittest.TestCase):
         client.settimeout(PATIENCE)
         self.addCleanup(client.close)
         return client
+
+
+def first_port_of_clients():
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        return int(file.read().split()[0])
 
 
 def read_all(source):

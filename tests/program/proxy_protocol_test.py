@@ -134,10 +134,10 @@ class ProxyProtocol(harness.TestCase):
             server.accept()
 
     def test_gives_a_client_without_a_header_up_in_time(self):
-        process, place, _ = self.relay("--proxy-in", "--proxy-in-timeout", "100ms")
+        process, place, _ = self.relay("--proxy-in", "--proxy-in-timeout", "500ms")
         client = self.connect(place)
-        client.sendall(V1[:10])
         with self.assertRaises(ConnectionResetError):
+            client.sendall(V1[:10])
             while client.recv(1):
                 pass
         process.wait_for(r"#1 .*deadline")

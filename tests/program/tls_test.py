@@ -15,12 +15,6 @@ VERSIONS = {"1.2": "-tls1_2", "1.3": "-tls1_3"}
 KEYS = ["ecdsa", "rsa", "ed25519"]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def wait_for_port(port):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -111,7 +105,7 @@ class Tls(harness.TestCase):
             cert, secret = self.make(key)
             for name, option in VERSIONS.items():
                 with self.subTest(key=key, version=name):
-                    port = free_port()
+                    port = self.free_port()
                     server = self.start_peer(
                         "openssl", "s_server", "-accept", str(port), "-cert", cert, "-key", secret,
                         option, "-www",
@@ -177,7 +171,7 @@ class Tls(harness.TestCase):
                 )
                 self.assertIn("hello", text)
         cert, key = self.path("localhost.pem"), self.path("localhost.key")
-        port = free_port()
+        port = self.free_port()
         self.start_peer(
             "gnutls-serv", "--port", str(port), "--echo", "--x509certfile", cert,
             "--x509keyfile", key, "--quiet",

@@ -154,9 +154,14 @@ class Transfer(harness.TestCase):
     def test_progress_stays_away_from_what_is_no_terminal(self):
         _, digest = self.make_file("in", 1 << 20)
         server, place = self.listen()
-        received = Background(lambda: read_all(self.accept(server)))
-        sender = self.start("send", self.path("in"), place, "--close-timeout", "1ms")
-        sender.finish()
+
+        def take():
+            with self.accept(server) as flow:
+                return read_all(flow)
+
+        received = Background(take)
+        sender = self.start("send", self.path("in"), place)
+        self.assertEqual(sender.finish(), 0)
         self.assertEqual(hashlib.sha256(received.result()).hexdigest(), digest)
         self.assertNotIn("\r", sender.text())
         self.assertNotIn("\033", sender.text())

@@ -58,7 +58,7 @@ public:
     remote_task(loop& target, task<T>&& work) noexcept
         : remote_call(target), work_(std::move(work)) {}
     remote_task(remote_task&& unstarted) noexcept
-        : remote_call(std::move(unstarted)), work_(std::move(unstarted.work_)) {}
+        : remote_call(static_cast<remote_call&&>(unstarted)), work_(std::move(unstarted.work_)) {}
 
     value_type await_resume() {
         if (exception_ != nullptr) {
