@@ -76,7 +76,7 @@ void sum_of_variable_size(benchmark::State& state) {
     const std::byte* from = shared_memory().from();
     for (auto _ : state) {
         benchmark::DoNotOptimize(size);
-        benchmark::DoNotOptimize(internet_checksum({from, Size}));
+        benchmark::DoNotOptimize(internet_checksum({from, size}));
         benchmark::ClobberMemory();
     }
     count_bytes(state, size);

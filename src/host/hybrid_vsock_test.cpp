@@ -52,7 +52,7 @@ task<flow_ptr> play(listener& at, std::string& asked, std::string answer, bool s
         co_return nullptr;
     }
     for (std::size_t i = 0; i < answer.size(); i += slowly ? 1 : answer.size()) {
-        const auto piece = std::string_view(answer).substr(i, slowly ? 1 : answer.npos);
+        const auto piece = std::string_view(answer).substr(i, slowly ? 1 : std::string_view::npos);
         EXPECT_TRUE(co_await (*opened)->write(buffer::copy_of(piece)));
     }
     co_return std::move(*opened);
@@ -153,7 +153,7 @@ TEST_P(HybridVsock, IsOpenedByEndpoints) {
             const std::string folder = kit ? std::string(folder_) : path("vsock");
             auto at = listen(*unix_address::path(kit ? folder + "/connect" : folder));
             std::string asked;
-            const auto place = endpoint::parse(scheme + "://:9" + folder);
+            const auto place = endpoint::parse(std::string(scheme).append("://:9").append(folder));
             EXPECT_TRUE(place) << place.error().message();
             auto both = co_await when_all(registry.connect(*place), play(**at, asked, "OK 1\n"));
             EXPECT_TRUE(std::get<0>(both)) << std::get<0>(both).error().message();

@@ -20,7 +20,7 @@ namespace {
 using namespace runnel::host_test;
 using namespace std::chrono_literals;
 
-constexpr std::size_t bulk = 12 * 1024 * 1024;
+constexpr std::size_t bulk = 12UL * 1024 * 1024;
 
 /// Two flows joined by the kernel.
 struct joined {

@@ -201,7 +201,7 @@ TEST_P(Tcp, DoesNotBlockThePeerAfterShutdownOfReading) {
         ::fcntl(peer.fd(), F_SETFL, O_NONBLOCK);
         const std::string text = pattern(65536);
         std::size_t sent = 0;
-        while (sent < 64 * 1024 * 1024) {
+        while (sent < 64UL * 1024 * 1024) {
             const ssize_t count = ::send(peer.fd(), text.data(), text.size(), MSG_NOSIGNAL);
             if (count > 0) {
                 sent += static_cast<std::size_t>(count);
@@ -264,7 +264,7 @@ TEST_P(Tcp, CountsWhatACancelledWriteGotAcross) {
         connection made = co_await joined();
         const flow_ptr& flow = made.flow;
         raw_peer& peer = made.peer;
-        const std::string text = pattern(32 * 1024 * 1024);
+        const std::string text = pattern(32UL * 1024 * 1024);
         const auto cut = co_await with_timeout(20ms, flow->write(buffer::copy_of(text)));
         EXPECT_FALSE(cut);
         EXPECT_EQ(cut.error(), errc::timed_out);
@@ -298,7 +298,7 @@ TEST_P(Tcp, MovesManyMegabytesBothWaysAtOnce) {
     run([this]() -> task<void> {
         auto client = co_await connect(place(), {.congestion_control = "reno"});
         const flow_ptr server = co_await accept();
-        const std::string text = pattern(24 * 1024 * 1024);
+        const std::string text = pattern(24UL * 1024 * 1024);
         auto sending = [&text](flow& to) -> task<void> {
             buffer_list pieces;
             const buffer whole = buffer::copy_of(text);
@@ -336,7 +336,7 @@ TEST_P(Tcp, EndsANodelayWriteThatIsNeverAcknowledgedWithTheReset) {
         raw_peer& peer = made.peer;
         auto writing = [&]() -> task<errc> {
             const auto outcome =
-                co_await flow->write_nodelay(buffer::copy_of(pattern(32 * 1024 * 1024)));
+                co_await flow->write_nodelay(buffer::copy_of(pattern(32UL * 1024 * 1024)));
             co_return outcome.error().kind();
         };
         auto resetting = [&]() -> task<void> {
@@ -389,7 +389,7 @@ TEST_P(Tcp, DiscardsInACloseWhatNobodyReadsAndSaysSo) {
         connection made = co_await joined();
         const flow_ptr& flow = made.flow;
         raw_peer& peer = made.peer;
-        const std::string text = pattern(16 * 1024 * 1024);
+        const std::string text = pattern(16UL * 1024 * 1024);
         auto closing = [&]() -> task<void> { EXPECT_TRUE(co_await flow->close()); };
         auto sending = [&]() -> task<void> {
             ::fcntl(peer.fd(), F_SETFL, O_NONBLOCK);

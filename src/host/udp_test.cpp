@@ -76,7 +76,6 @@ TEST_P(UdpTest, ABatchArrivesInOrderInFewCalls) {
         }
         const auto sent = co_await a->send_many(out);
         EXPECT_TRUE(sent && *sent == out.size());
-        std::string texts;
         int calls = 0;
         for (std::size_t count = 0; count < out.size(); ++calls) {
             std::array<datagram, udp_socket::batch> in;

@@ -138,13 +138,13 @@ TEST(Report, SaysTheSameToPeopleAndAsJson) {
 }
 
 TEST(Progress, ShowsABarIfTheTotalIsKnown) {
-    const transfer_state state{512 * 1024, 1024 * 1024, 2s, 256.0 * 1024};
+    const transfer_state state{512UL * 1024, 1024UL * 1024, 2s, 256.0 * 1024};
     EXPECT_EQ(render_transfer(state, 80),
               "[###############...............]   50%  512 KiB of 1.00 MiB  256 KiB/s  eta 0:02");
 }
 
 TEST(Progress, DropsTheBarWhereThereIsNoRoomAndNeverTakesMore) {
-    const transfer_state state{512 * 1024, 1024 * 1024, 2s, 256.0 * 1024};
+    const transfer_state state{512UL * 1024, 1024UL * 1024, 2s, 256.0 * 1024};
     EXPECT_EQ(render_transfer(state, 56), " 50%  512 KiB of 1.00 MiB  256 KiB/s  eta 0:02");
     for (std::size_t width = 0; width < 120; ++width) {
         EXPECT_LE(render_transfer(state, width).size(), width);

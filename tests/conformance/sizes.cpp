@@ -100,7 +100,7 @@ TEST_P(Sizes, EveryPairOfTheHvsockGridArrivesInSmallPieces) {
 TEST_P(Sizes, BulkArrivesWholeBothWaysAtOnce) {
     run([](stage& s) -> task<void> {
         const std::size_t bulk = is_slow_build() ? s.can.bulk / 16 : s.can.bulk;
-        co_await exchange(s, bulk, bulk, 256 * 1024);
+        co_await exchange(s, bulk, bulk, 256UL * 1024);
     });
 }
 

@@ -42,7 +42,7 @@ public:
 
     /// Lets happen what can happen by itself: in virtual time all of it; otherwise enough turns of
     /// the loop that whoever does what it must not is caught at it.
-    static task<void> settle();
+    task<void> settle();
 
     /// Runs `close` of both flows, and expects that they succeed.
     task<void> close_both(place where = place::current());

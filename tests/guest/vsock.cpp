@@ -127,7 +127,7 @@ TEST_P(Vsock, KnowsTheMachinesOwnNumber) {
 // The peer's receive buffer is our credit: a writer stops there until somebody reads.
 TEST_P(Vsock, HoldsAWriterUpAtTheReceiveBufferThatWasAskedFor) {
     run([]() -> task<void> {
-        constexpr std::size_t room = 32 * 1024;
+        constexpr std::size_t room = 32UL * 1024;
         auto at = host::listen(anywhere, {.receive_buffer = room});
         EXPECT_TRUE(at) << at.error().message();
         const joined pair = co_await join(**at, place_of(**at));
