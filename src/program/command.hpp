@@ -47,6 +47,7 @@ std::unique_ptr<command> make_recv_command();
 std::unique_ptr<command> make_bench_command();
 std::unique_ptr<command> make_cert_command();
 std::unique_ptr<command> make_tls_command();
+std::unique_ptr<command> make_vsock_device_command();
 std::unique_ptr<command> make_info_command();
 std::unique_ptr<command> make_demo_command();
 std::unique_ptr<command> make_completion_command();

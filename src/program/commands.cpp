@@ -12,6 +12,7 @@ std::vector<std::unique_ptr<command>> all_commands() {
     all.push_back(make_bench_command());
     all.push_back(make_cert_command());
     all.push_back(make_tls_command());
+    all.push_back(make_vsock_device_command());
     all.push_back(make_info_command());
     all.push_back(make_demo_command());
     all.push_back(make_completion_command());

@@ -38,7 +38,7 @@ class Docs(harness.TestCase):
         """The help of the command these words name, as deep as it goes."""
         path = []
         for word in words[1:3]:
-            if run(*path, word, "--help")[0] == 0 and re.fullmatch(r"[a-z]+", word):
+            if run(*path, word, "--help")[0] == 0 and re.fullmatch(r"[a-z-]+", word):
                 path.append(word)
             else:
                 break
