@@ -34,8 +34,8 @@ class test_queue {
 public:
     static constexpr std::size_t slots = 16;
     static constexpr std::uint32_t size = 2 * slots;
-    static constexpr std::size_t available_at = size * 16;
-    static constexpr std::size_t used_at = available_at + 4 + size * 2 + 4;
+    static constexpr std::size_t available_at = std::size_t{16} * size;
+    static constexpr std::size_t used_at = available_at + 4 + std::size_t{2} * size + 4;
     static constexpr std::size_t buffers_at = 4096;
     static constexpr std::size_t slot_size = 64 + largest_vsock_packet;
     static constexpr std::size_t bytes = buffers_at + slots * slot_size;

@@ -8,6 +8,7 @@
 #include "test_guest.hpp"
 #include "vhost_user.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -113,6 +113,7 @@ task<error> serve(eventful_engine& device, flow_ptr client, bool may_shrink) {
     visit all(device, dynamic_cast<unix_flow&>(*client), may_shrink);
     device.notify_by(&all.talk.notices());
     error why = errc::end;
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it outlives the scope
     const auto body = [&all, &why](scope& both) -> task<void> {
         both.spawn(watch_all(both, all), "notices of a guest");
         why = co_await converse(all);

@@ -184,7 +184,7 @@ protected:
         const std::string place = testing::TempDir() + "vsock-device-" + std::to_string(::getpid());
         const auto all = [&]() -> task<void> {
             const auto at = unix_address::path(place);
-            auto device = vsock_device::open(*at, {.window = 64 * 1024});
+            auto device = vsock_device::open(*at, {.window = std::size_t{64} * 1024});
             EXPECT_TRUE(device) << device.error().message();
             const auto body = [&](scope& tasks) -> task<void> {
                 tasks.spawn(serve(*device, ends_), "device");
