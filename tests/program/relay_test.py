@@ -54,6 +54,25 @@ class Relay(harness.TestCase):
         process.wait_for(r"#1 tcp://.* client: end of stream  target: end of stream")
         self.stop(process)
 
+    def test_many_connections_share_one_link(self):
+        server, target = self.listen()
+        inner, link = self.serve("relay", "--listen", f"mux+unix:{self.path('link')}", target)
+        outer, place = self.serve(
+            *("relay", "--listen", "tcp://127.0.0.1:0", link, "--backend", self.backend)
+        )
+        clients = [self.connect(place) for _ in range(5)]
+        for number, client in enumerate(clients):
+            client.sendall(b"%d" % number)
+            client.shutdown(socket.SHUT_WR)
+        for _ in clients:
+            target = self.accept(server)
+            target.sendall(2 * read_all(target))
+            target.close()
+        for number, client in enumerate(clients):
+            self.assertEqual(read_all(client), b"%d%d" % (number, number))
+        self.stop(outer)
+        self.stop(inner)
+
     def test_half_close_of_the_client_leaves_the_answer_its_way(self):
         client, target, process = self.pair()
         client.sendall(b"question")
