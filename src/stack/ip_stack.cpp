@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runnel/stack/ip_stack.hpp"
 
+#include "dhcp_driver.hpp"
 #include "drop_watch.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace runnel::inline v0::stack {
@@ -40,9 +42,19 @@ ip_stack::ip_stack(const options& how)
             }
         },
         this);
+    network_.on_change(
+        [](void* self) noexcept {
+            auto& stack = *static_cast<ip_stack*>(self);
+            stack.announce_change();
+            for (const auto& each : stack.dhcp_) {
+                each->wake();
+            }
+        },
+        this);
 }
 
 ip_stack::~ip_stack() {
+    network_.on_change(nullptr, nullptr);
     layer_.disconnect(now());
     network_.on_ready(nullptr, nullptr);
     network_.set_tcp(nullptr);
@@ -70,6 +82,69 @@ void ip_stack::explain(std::uint32_t interface, captured_link& link) {
             }
         },
         this);
+}
+
+result<void> ip_stack::start_dhcp(std::uint32_t interface) {
+    if (interface >= network_.interfaces() ||
+        network_.device(interface).properties().medium != link_medium::ethernet ||
+        dhcp(interface) != nullptr) {
+        return fail(errc::invalid_argument, "DHCP is for an interface of Ethernet, once");
+    }
+    auto driver = std::make_unique<dhcp_driver>(*this, interface,
+                                                network_.device(interface).properties().mac);
+    if (auto started = driver->start(); !started) {
+        return started;
+    }
+    dhcp_.push_back(std::move(driver));
+    return {};
+}
+
+void ip_stack::release_dhcp(std::uint32_t interface) {
+    for (const auto& each : dhcp_) {
+        if (each->interface() == interface) {
+            each->release();
+        }
+    }
+}
+
+const dhcp_client* ip_stack::dhcp(std::uint32_t interface) const noexcept {
+    const auto found =
+        std::ranges::find_if(dhcp_, [&](const auto& one) { return one->interface() == interface; });
+    return found != dhcp_.end() ? &(*found)->client() : nullptr;
+}
+
+bool ip_stack::is_settled() const {
+    const std::vector<address_info> addresses = network_.addresses();
+    const bool checking = std::ranges::any_of(addresses, [](const address_info& one) {
+        return one.state == address_state::tentative && !one.automatic;
+    });
+    return !checking && std::ranges::all_of(dhcp_, [](const auto& one) {
+        return one->client().lease().has_value();
+    });
+}
+
+task<result<void>> ip_stack::settled() {
+    while (!is_settled()) {
+        changed_.reset();
+        const result<void> waited = co_await changed_.wait();
+        if (!waited) {
+            co_return fail(waited.error());
+        }
+    }
+    co_return result<void>();
+}
+
+std::vector<ip_address> ip_stack::name_servers() const {
+    std::vector<ip_address> all;
+    for (const auto& each : dhcp_) {
+        const auto& lease = each->client().lease();
+        for (const ipv4_address one : lease ? lease->name_servers : std::vector<ipv4_address>()) {
+            if (std::ranges::find(all, ip_address(one)) == all.end()) {
+                all.emplace_back(one);
+            }
+        }
+    }
+    return all;
 }
 
 void ip_stack::pump() noexcept {

@@ -110,6 +110,16 @@ result<void> read_gateway(std::string_view setting, std::string_view text, stack
     return {};
 }
 
+result<void> read_dhcp(std::string_view setting, std::string_view text, stack_definition& into) {
+    constexpr duration usual = std::chrono::seconds(30);
+    const auto within = setting == "dhcp" ? result<duration>(usual) : parse_duration(text);
+    if (!within || *within <= duration::zero()) {
+        return wrong(setting, "nothing, or a time, as dhcp=10s");
+    }
+    into.dhcp = *within;
+    return {};
+}
+
 result<void> read_loss(std::string_view setting, std::string_view text, stack_definition& into) {
     const auto share = read_share(setting, text);
     if (!share) {
@@ -153,8 +163,9 @@ result<void> read_capture(std::string_view setting, std::string_view text, stack
     return {};
 }
 
-constexpr std::array<setting_kind, 8> setting_kinds{{{"address", read_address},
+constexpr std::array<setting_kind, 9> setting_kinds{{{"address", read_address},
                                                      {"gateway", read_gateway},
+                                                     {"dhcp", read_dhcp},
                                                      {"mtu", read_mtu},
                                                      {"cc", read_congestion},
                                                      {"loss", read_loss},
@@ -206,9 +217,14 @@ result<stack_definition> stack_definition::parse(std::string_view text) {
     if (!good) {
         return fail(good.error().wrap("stack '" + made.name + "'"));
     }
-    if (made.addresses.empty()) {
+    if (made.addresses.empty() && !made.dhcp) {
+        return fail(errc::invalid_argument, "stack '" + made.name +
+                                                "' has no address, as in address=10.77.0.2/24 or "
+                                                "dhcp");
+    }
+    if (made.dhcp && made.kind == link_kind::tun) {
         return fail(errc::invalid_argument,
-                    "stack '" + made.name + "' has no address, as in address=10.77.0.2/24");
+                    "stack '" + made.name + "': DHCP needs Ethernet, which a TUN device has not");
     }
     return made;
 }

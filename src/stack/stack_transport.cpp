@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runnel/stack/stack_transport.hpp"
 
-#include "runnel/async/sleep.hpp"
+#include "runnel/async/deadline.hpp"
 #include "runnel/flow/connect_any.hpp"
+#include "runnel/flow/quantity.hpp"
+#include "runnel/stack/ip/dhcp_client.hpp"
 #include "runnel/stack/tcp_flow.hpp"
 
 #include <algorithm>
@@ -13,9 +15,6 @@
 namespace runnel::inline v0::stack {
 
 namespace {
-
-// New addresses of IPv6 are not used before nobody said for a second that they are taken.
-constexpr duration duplicate_detection = std::chrono::milliseconds(1100);
 
 constexpr std::array<std::string_view, 8> known_parameters{
     "stack",  "nodelay",         "cork",   "keepalive", "user-timeout",
@@ -162,6 +161,31 @@ task<result<listener_ptr>> listen_over(const stack_set& stacks, endpoint at) {
 
 // ---- the stacks
 
+namespace {
+
+/// Whether an address of ours is taken is known by then.
+constexpr duration duplicate_detection = std::chrono::seconds(5);
+
+/// The link of a stack that was opened by its description; 0 is the loopback.
+constexpr std::uint32_t the_link = 1;
+
+/// Why a stack cannot be used.
+error unsettled(const ip_stack& stack, const stack_definition& what, const error& how) {
+    const dhcp_client* const client = stack.dhcp(the_link);
+    if (how != errc::timed_out || client == nullptr) {
+        return how.wrap("stack '" + what.name + "'");
+    }
+    std::string text = "stack '" + what.name + "': DHCP gave no address within " +
+                       format_duration(*what.dhcp) + " (";
+    text += !client->refusal().empty() ? client->refusal()
+            : client->now_in() == dhcp_client::state::selecting
+                ? "no server answers"
+                : "it is " + std::string(name(client->now_in()));
+    return {errc::timed_out, text + ")"};
+}
+
+} // namespace
+
 result<void> stack_set::add(stack_definition one) {
     const std::string name = one.name;
     if (!definitions_.emplace(name, std::move(one)).second) {
@@ -192,20 +216,20 @@ task<result<ip_stack*>> stack_set::open(std::string name) const {
     static thread_local std::map<std::pair<const stack_set*, std::string>, std::weak_ptr<ip_stack>>
         opened;
     std::weak_ptr<ip_stack>& place = opened[{this, name}];
-    if (const std::shared_ptr<ip_stack> there = place.lock(); there != nullptr) {
-        co_return there.get();
+    std::shared_ptr<ip_stack> kept = place.lock();
+    if (kept == nullptr) {
+        auto made = open_stack(**definition);
+        if (!made) {
+            co_return fail(made.error());
+        }
+        kept = std::move(*made);
+        place = kept;
+        loop::current().keep(kept);
     }
-    auto made = open_stack(**definition);
-    if (!made) {
-        co_return fail(made.error());
-    }
-    const std::shared_ptr<ip_stack> kept = std::move(*made);
-    place = kept;
-    loop::current().keep(kept);
-    const bool has_v6 = std::ranges::any_of(
-        (*definition)->addresses, [](const ip_prefix& one) { return one.address().is_v6(); });
-    if (has_v6) {
-        co_await sleep_for(duplicate_detection);
+    const duration patience = (*definition)->dhcp.value_or(duplicate_detection);
+    const result<void> settled = co_await with_timeout(patience, kept->settled());
+    if (!settled && (settled.error() != errc::timed_out || (*definition)->dhcp)) {
+        co_return fail(unsettled(*kept, **definition, settled.error()));
     }
     co_return kept.get();
 }

@@ -49,7 +49,8 @@ TEST(StackDefinition, ReadsAFileOfThem) {
     EXPECT_EQ((*all)[1].name, "wan");
     EXPECT_TRUE(stack_definition::parse_all("")->empty());
     const auto bad = stack_definition::parse_all("a=memory:x,address=10.0.0.1/8\n\nb=memory:x\n");
-    EXPECT_EQ(bad.error().text(), "line 3: stack 'b' has no address, as in address=10.77.0.2/24");
+    EXPECT_EQ(bad.error().text(),
+              "line 3: stack 'b' has no address, as in address=10.77.0.2/24 or dhcp");
 }
 
 TEST(StackDefinition, SaysWhatIsWrong) {
@@ -63,7 +64,7 @@ TEST(StackDefinition, SaysWhatIsWrong) {
                                  "lan=tap:rn0,address=10.77.0.2/24");
     EXPECT_EQ(text_of("a=wire:x"),
               "stack 'a': 'wire:x': expected a link: tap:DEVICE, tun:DEVICE or memory:NAME");
-    EXPECT_EQ(text_of("a=tap:x"), "stack 'a' has no address, as in address=10.77.0.2/24");
+    EXPECT_EQ(text_of("a=tap:x"), "stack 'a' has no address, as in address=10.77.0.2/24 or dhcp");
     EXPECT_EQ(text_of("a=tap:x,adress=1.2.3.4/8"),
               "stack 'a': unknown setting 'adress'; did you mean 'address'?");
     EXPECT_EQ(text_of("a=tap:x,address=1.2.3.4"),

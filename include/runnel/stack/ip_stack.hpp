@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "runnel/async/event.hpp"
 #include "runnel/async/loop.hpp"
+#include "runnel/async/task.hpp"
 #include "runnel/async/timer.hpp"
 #include "runnel/stack/ip/network.hpp"
 #include "runnel/stack/link/pcapng.hpp"
@@ -13,6 +15,9 @@
 #include <vector>
 
 namespace runnel::inline v0::stack {
+
+class dhcp_client;
+class dhcp_driver;
 
 /// A TCP/IP stack at work: a network and TCP above it, driven by the current loop. Links, addresses
 /// and routes are added to `net()`; flows come from `connect` and `listen` with `tcp()`.
@@ -42,12 +47,30 @@ public:
     /// that came over it, and why. For TCP that needs a network that does not merge packets.
     void explain(std::uint32_t interface, captured_link& link);
 
+    /// Gets an address for an interface from a DHCP server and keeps it (RFC 2131), with the routes
+    /// and name servers that come with it; `settled` waits for it. Errors: `invalid_argument` (no
+    /// such interface, no Ethernet), `address_in_use`.
+    result<void> start_dhcp(std::uint32_t interface);
+    /// Gives the address back. Connections from it end as `unreachable`.
+    void release_dhcp(std::uint32_t interface);
+    /// How an interface's DHCP stands; null without.
+    [[nodiscard]] const dhcp_client* dhcp(std::uint32_t interface) const noexcept;
+
+    /// Waits until nothing is missing that was asked for: addresses that were added are known to be
+    /// free or taken, and DHCP gave one. Errors: those of the stop that came first.
+    [[nodiscard]] task<result<void>> settled();
+    /// The name servers that DHCP told, without repetition.
+    [[nodiscard]] std::vector<ip_address> name_servers() const;
+
 private:
+    friend class dhcp_driver;
     struct wakeup final : timer {
         wakeup(ip_stack& owner, function fire) noexcept : timer(fire), stack(owner) {}
         ip_stack& stack;
     };
     void pump() noexcept;
+    [[nodiscard]] bool is_settled() const;
+    void announce_change() noexcept { changed_.set(); }
 
     network network_;
     tcp_layer layer_;
@@ -56,6 +79,8 @@ private:
     wakeup timer_;
     std::unique_ptr<class drop_watch> drops_;
     std::vector<std::pair<std::uint32_t, captured_link*>> captured_;
+    event changed_; // an address, or what DHCP knows
+    std::vector<std::unique_ptr<dhcp_driver>> dhcp_;
 };
 
 } // namespace runnel::inline v0::stack

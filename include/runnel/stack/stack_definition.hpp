@@ -24,6 +24,7 @@ namespace runnel::inline v0::stack {
 /// A name, an equals sign, a link and settings between commas. Links: `tap:DEVICE` and `tun:DEVICE`
 /// (devices of the kernel), `memory:NAME` (a switch in memory, for stacks of one process and loop).
 /// Settings: `address` (with the length of its network; several), `gateway` (one of each family),
+/// `dhcp` (an address from a server, within a time such as `dhcp=10s` or half a minute),
 /// `mtu`, `cc` (new_reno, cubic or bbr), `loss` (as 1% or 0.01), `delay` and `rate` (as 100Mbit),
 /// of what it sends, and `capture` (a file for all its frames, with why any were dropped).
 struct stack_definition {
@@ -40,6 +41,8 @@ struct stack_definition {
     duration delay{};
     std::uint64_t rate = 0; ///< bits a second; 0 for no limit
     std::string capture;    ///< empty for none
+    /// Whether an address comes from a DHCP server, and how long that may take.
+    std::optional<duration> dhcp;
 
     /// Errors: `invalid_argument`, whose text names the setting and what was expected.
     [[nodiscard]] static result<stack_definition> parse(std::string_view text);
@@ -50,7 +53,8 @@ struct stack_definition {
 };
 
 /// Makes a stack of this description for the current loop. Errors: those of `open_tap`, and
-/// `invalid_argument` for addresses that cannot be had.
+/// `invalid_argument` for addresses that cannot be had. Not all addresses can be used at once:
+/// `ip_stack::settled` waits.
 [[nodiscard]] result<std::unique_ptr<ip_stack>> open_stack(const stack_definition& what);
 
 } // namespace runnel::inline v0::stack

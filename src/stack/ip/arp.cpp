@@ -10,6 +10,10 @@ namespace {
 /// An address is defended once in so long (RFC 5227 2.4).
 constexpr duration defend_interval = std::chrono::seconds(10);
 
+/// How often and when it is asked whether somebody has an address.
+constexpr int arp_probes = 3;
+constexpr duration arp_probe_gap = std::chrono::milliseconds(250);
+
 frame_ptr arp_frame(const arp_message& message) {
     frame_ptr one = frame::make();
     write_arp(message, std::span<std::byte, arp_size>(one->append(arp_size), arp_size));
@@ -18,16 +22,40 @@ frame_ptr arp_frame(const arp_message& message) {
 
 } // namespace
 
-bool network_core::is_conflict(const network_interface& in, ipv4_address sender,
-                               mac_address mac) const noexcept {
-    return mac != in.mac && std::ranges::any_of(in.addresses, [&](const interface_address& one) {
-               return one.prefix.address() == sender;
-           });
+/// Whether a message shows that somebody else uses an address of ours (RFC 5227 2.4), or one that
+/// we look whether it is free, or wants that one, too (2.1.1).
+bool network_core::is_conflict(network_interface& in, const arp_message& message, time_point now) {
+    if (message.sender_mac == in.mac) {
+        return false;
+    }
+    const auto is = [](const interface_address& one, ipv4_address address) {
+        return one.prefix.address() == address && one.state != address_state::duplicate;
+    };
+    for (interface_address& one : in.addresses) {
+        const bool wanted = one.state == address_state::tentative &&
+                            message.what == arp_message::kind::request &&
+                            message.sender.is_unspecified() && is(one, message.target);
+        if (!wanted && !is(one, message.sender)) {
+            continue;
+        }
+        ++counters.address_conflicts;
+        if (one.state == address_state::tentative) {
+            one.state = address_state::duplicate;
+            one.next_probe = never;
+            tell_changed();
+        } else if (in.defended == time_point() || now - in.defended >= defend_interval) {
+            in.defended = now;
+            announce(in, message.sender);
+        }
+        return true;
+    }
+    return false;
 }
 
 bool network_core::answers_for(const network_interface& in, ipv4_address target) const noexcept {
-    const bool mine = std::ranges::any_of(
-        in.addresses, [&](const interface_address& one) { return one.prefix.address() == target; });
+    const bool mine = std::ranges::any_of(in.addresses, [&](const interface_address& one) {
+        return one.in_use() && one.prefix.address() == target;
+    });
     return mine || std::ranges::any_of(in.options.proxy_arp,
                                        [&](const ip_prefix& one) { return one.contains(target); });
 }
@@ -40,16 +68,11 @@ void network_core::receive_arp(network_interface& in, frame_ptr one, time_point 
         return;
     }
     ++counters.arp_received;
-    if (is_conflict(in, message->sender, message->sender_mac)) {
-        ++counters.address_conflicts;
-        if (in.defended == time_point() || now - in.defended >= defend_interval) {
-            in.defended = now;
-            announce(in, message->sender);
-        }
+    if (is_conflict(in, *message, now)) {
         return;
     }
     const bool for_us = std::ranges::any_of(in.addresses, [&](const interface_address& mine) {
-        return mine.prefix.address() == message->target;
+        return mine.in_use() && mine.prefix.address() == message->target;
     });
     if (!message->sender.is_unspecified()) {
         // The merge of RFC 826: known senders are updated whoever is asked, new ones are remembered
@@ -75,6 +98,23 @@ void network_core::receive_arp(network_interface& in, frame_ptr one, time_point 
     send_link_frame(in, message->sender_mac, ether_type::arp, arp_frame(reply));
 }
 
+/// Asks once more whether somebody has an address (RFC 5227 2.1). The waits are shorter than there:
+/// a second is long for a link in memory or to a device of this machine.
+void network_core::probe_ipv4(network_interface& on, interface_address& address, time_point now) {
+    if (address.state != address_state::tentative) {
+        address.state = address_state::tentative;
+        address.probes_left = arp_probes;
+    }
+    --address.probes_left;
+    address.next_probe = now + arp_probe_gap;
+    arp_message message;
+    message.sender_mac = on.mac;
+    message.target = address.prefix.address().v4();
+    ++counters.arp_sent;
+    send_link_frame(on, mac_address::broadcast(), ether_type::arp, arp_frame(message));
+    tell_ready();
+}
+
 /// Tells everybody where an address of ours is.
 void network_core::announce(network_interface& on, ipv4_address address) {
     arp_message message;
@@ -98,7 +138,7 @@ void network_core::ask_questions(network_interface& on, time_point now) {
         }
         const interface_address* mine = on.any_address(ip_family::v4);
         for (const interface_address& one : on.addresses) {
-            if (one.prefix.contains(about.target)) {
+            if (one.in_use() && one.prefix.contains(about.target)) {
                 mine = &one;
                 break;
             }

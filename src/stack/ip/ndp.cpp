@@ -89,7 +89,7 @@ void network_core::start_ipv6(network_interface& on, time_point now) {
     link_local.prefix = ip_prefix(mine, 64);
     link_local.automatic = true;
     // A second interface has its own link-local network, to which no route leads without a scope.
-    (void)add_address(on, link_local, now);
+    (void)add_address(on, link_local, false, now);
     routes.add({ip_prefix(ipv6_address(0xff00'0000'0000'0000, 0), 8), std::nullopt, on.number, 0});
     on.solicitations_left = solicitations;
     on.next_solicitation = now + retransmit;
@@ -196,6 +196,7 @@ void network_core::receive_solicitation(ip_packet& packet, std::span<const std::
             mine->state = address_state::duplicate;
             mine->next_probe = never;
             ++counters.address_conflicts;
+            tell_changed();
         }
         return;
     }
@@ -230,6 +231,7 @@ void network_core::receive_advertisement(ip_packet& packet, std::span<const std:
         if (mine->state == address_state::tentative) {
             mine->state = address_state::duplicate;
             mine->next_probe = never;
+            tell_changed();
         }
         return;
     }
@@ -309,7 +311,7 @@ void network_core::take_prefix(network_interface& in, std::span<const std::byte>
     added.automatic = true;
     added.valid_until = after_seconds(now, valid);
     added.preferred_until = after_seconds(now, preferred);
-    (void)add_address(in, added, now);
+    (void)add_address(in, added, false, now);
 }
 
 time_point network_core::ndp_deadline(const network_interface& on) const noexcept {
@@ -324,23 +326,30 @@ time_point network_core::ndp_deadline(const network_interface& on) const noexcep
 }
 
 void network_core::on_ndp_timer(network_interface& on, time_point now) {
-    bool changed = false;
+    bool refreshed = false;
     std::vector<ip_address> expired;
     for (interface_address& one : on.addresses) {
         if (one.state == address_state::tentative && one.next_probe <= now) {
+            if (one.probes_left > 0) {
+                probe_ipv4(on, one, now);
+                continue;
+            }
             one.next_probe = never;
             one.state = address_state::preferred; // nobody minded
-            changed = true;
+            refreshed = true;
+            if (one.prefix.address().is_v4()) {
+                announce(on, one.prefix.address().v4());
+            }
         }
         if (one.state == address_state::preferred && one.preferred_until <= now) {
             one.state = address_state::deprecated;
-            changed = true;
+            refreshed = true;
         }
         if (one.valid_until <= now) {
             expired.push_back(one.prefix.address());
         }
     }
-    if (changed) {
+    if (refreshed) {
         refresh_addresses();
     }
     for (const ip_address& gone : expired) {

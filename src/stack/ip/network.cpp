@@ -33,7 +33,19 @@ result<void> network::add_address(std::uint32_t interface, const ip_prefix& pref
     }
     interface_address added;
     added.prefix = prefix;
-    return core_->add_address(*on, added, now);
+    return core_->add_address(*on, added, false, now);
+}
+
+result<void> network::add_checked_address(std::uint32_t interface, const ip_prefix& prefix,
+                                          time_point now) {
+    network_interface* const on = core_->interface(interface);
+    if (on == nullptr) {
+        return fail(errc::invalid_argument, "there is no such interface");
+    }
+    interface_address added;
+    added.prefix = prefix;
+    added.automatic = true;
+    return core_->add_address(*on, added, true, now);
 }
 
 bool network::remove_address(const ip_address& address, time_point now) {
@@ -48,6 +60,16 @@ std::vector<address_info> network::addresses() const {
         }
     }
     return rows;
+}
+
+void network::limit_mtu(std::uint32_t interface, std::uint32_t mtu) {
+    network_interface* const on = core_->interface(interface);
+    check(on != nullptr, "an MTU is of an interface");
+    const std::uint32_t least = on->options.ipv6 ? 1280 : 576;
+    if (mtu >= least && mtu < on->mtu) {
+        on->mtu = mtu;
+        ++core_->generation;
+    }
 }
 
 result<void> network::add_route(const route& added) {
@@ -110,6 +132,11 @@ time_point network::deadline() const noexcept {
 
 void network::on_timer(time_point now) {
     core_->on_timer(now);
+}
+
+void network::on_change(link::ready_function function, void* context) noexcept {
+    core_->changed = function;
+    core_->changed_context = context;
 }
 
 void network::on_ready(link::ready_function function, void* context) noexcept {

@@ -9,10 +9,6 @@
 namespace runnel::inline v0::stack {
 namespace {
 
-bool in_use(const interface_address& address) noexcept {
-    return address.state == address_state::preferred || address.state == address_state::deprecated;
-}
-
 bool is_unicast(const ip_address& address) noexcept {
     return !address.is_unspecified() && !address.is_multicast() &&
            !(address.is_v4() && address.v4().is_broadcast());
@@ -32,7 +28,7 @@ unsigned common_bits(const ip_address& a, const ip_address& b) noexcept {
 const interface_address* network_interface::any_address(ip_family family) const noexcept {
     const interface_address* best = nullptr;
     for (const interface_address& one : addresses) {
-        if (one.prefix.family() == family && in_use(one) &&
+        if (one.prefix.family() == family && one.in_use() &&
             (best == nullptr || best->state == address_state::deprecated)) {
             best = &one;
         }
@@ -79,7 +75,7 @@ std::uint32_t network_core::add_interface(std::unique_ptr<link> device,
 }
 
 result<void> network_core::add_address(network_interface& on, const interface_address& added,
-                                       time_point now) {
+                                       bool check_v4, time_point now) {
     const ip_address& address = added.prefix.address();
     if (!is_unicast(address)) {
         return fail(errc::invalid_argument,
@@ -98,6 +94,8 @@ result<void> network_core::add_address(network_interface& on, const interface_ad
     routes.add({mine.prefix.network(), std::nullopt, on.number, 0});
     if (address.is_v6() && on.is_ethernet()) {
         probe_address(on, mine, now);
+    } else if (address.is_v4() && on.is_ethernet() && check_v4) {
+        probe_ipv4(on, mine, now);
     } else if (address.is_v4() && on.is_ethernet()) {
         announce(on, address.v4());
     }
@@ -114,7 +112,7 @@ bool network_core::remove_address(const ip_address& address, time_point now) {
             continue;
         }
         const ip_prefix network = found->prefix.network();
-        const bool used = in_use(*found);
+        const bool used = found->in_use();
         each->addresses.erase(found);
         const bool shared = std::ranges::any_of(
             each->addresses, [&](const auto& one) { return one.prefix.network() == network; });
@@ -134,12 +132,13 @@ void network_core::refresh_addresses() {
     ours.clear();
     for (const auto& each : interfaces) {
         for (const interface_address& one : each->addresses) {
-            if (in_use(one)) {
+            if (one.in_use()) {
                 ours.push_back(one.prefix.address());
             }
         }
     }
     ++generation;
+    tell_changed();
 }
 
 network_interface* network_core::interface(std::uint32_t number) noexcept {
@@ -170,7 +169,7 @@ result<ip_address> network_core::source_for(const ip_address& remote) const {
         for (const interface_address& one : each->addresses) {
             const ip_address& mine = one.prefix.address();
             const bool same_scope = mine.is_link_local() == remote.is_link_local();
-            if (mine.family() != remote.family() || !in_use(one) || mine.is_loopback() ||
+            if (mine.family() != remote.family() || !one.in_use() || mine.is_loopback() ||
                 (mine.is_v6() && mine.is_link_local() && !remote.is_link_local())) {
                 continue;
             }

@@ -23,6 +23,10 @@ struct interface_address {
     int probes_left = 0;
     time_point preferred_until = never;
     time_point valid_until = never;
+
+    [[nodiscard]] bool in_use() const noexcept {
+        return state == address_state::preferred || state == address_state::deprecated;
+    }
 };
 
 /// A link and all that is known of it.
@@ -100,7 +104,8 @@ public:
     // network_core.cpp: interfaces, addresses, routes
     std::uint32_t add_interface(std::unique_ptr<link> device, const interface_options& with,
                                 time_point now);
-    result<void> add_address(network_interface& on, const interface_address& added, time_point now);
+    result<void> add_address(network_interface& on, const interface_address& added, bool check_v4,
+                             time_point now);
     bool remove_address(const ip_address& address, time_point now);
     void refresh_addresses();
     [[nodiscard]] network_interface* interface(std::uint32_t number) noexcept;
@@ -110,6 +115,11 @@ public:
     void tell_ready() noexcept {
         if (ready != nullptr) {
             ready(ready_context);
+        }
+    }
+    void tell_changed() noexcept {
+        if (changed != nullptr) {
+            changed(changed_context);
         }
     }
 
@@ -158,6 +168,7 @@ public:
 
     // arp.cpp
     void receive_arp(network_interface& in, frame_ptr one, time_point now);
+    void probe_ipv4(network_interface& on, interface_address& address, time_point now);
     void announce(network_interface& on, ipv4_address address);
     void ask_questions(network_interface& on, time_point now);
 
@@ -211,6 +222,8 @@ public:
     void* ready_context = nullptr;
     void (*received)(void* context, std::uint32_t interface) = nullptr;
     void* received_context = nullptr;
+    link::ready_function changed = nullptr;
+    void* changed_context = nullptr;
     void (*echo)(void* context, echo_reply& reply) = nullptr;
     void* echo_context = nullptr;
 
@@ -223,8 +236,8 @@ private:
     void send_ndp(network_interface& over, const ip_address& source, const ip_address& to,
                   std::span<const std::byte> body, mac_address mac, time_point now);
     // arp.cpp
-    [[nodiscard]] bool is_conflict(const network_interface& in, ipv4_address sender,
-                                   mac_address mac) const noexcept;
+    [[nodiscard]] bool is_conflict(network_interface& in, const arp_message& message,
+                                   time_point now);
     [[nodiscard]] bool answers_for(const network_interface& in, ipv4_address target) const noexcept;
 };
 

@@ -50,6 +50,25 @@ result<void> udp_socket::send(buffer payload, time_point now) {
 }
 
 result<void> udp_socket::send_to(const ip_endpoint& to, buffer payload, time_point now) {
+    return send_datagram(local_, to, options_, std::move(payload), now);
+}
+
+result<void> udp_socket::send_from(const ip_address& source, const ip_endpoint& to, buffer payload,
+                                   time_point now) {
+    if (source.family() != local_.family() ||
+        (!source.is_unspecified() && !core_->is_ours(source))) {
+        return fail(errc::invalid_argument, source.to_string() + " is no address of ours");
+    }
+    udp_options by_routes = options_;
+    if (!to.address().is_multicast() &&
+        !(to.address().is_v4() && to.address().v4().is_broadcast())) {
+        by_routes.interface.reset();
+    }
+    return send_datagram({source, local_.port()}, to, by_routes, std::move(payload), now);
+}
+
+result<void> udp_socket::send_datagram(const ip_endpoint& from, const ip_endpoint& to,
+                                       const udp_options& options, buffer payload, time_point now) {
     if (error_) {
         return fail(*std::exchange(error_, std::nullopt), "send to " + to.to_string());
     }
@@ -61,7 +80,7 @@ result<void> udp_socket::send_to(const ip_endpoint& to, buffer payload, time_poi
         return fail(errc::limit_exceeded,
                     "a datagram of " + std::to_string(payload.size()) + " bytes is too large");
     }
-    return core_->send_datagram(local_, to, options_, std::move(payload), now);
+    return core_->send_datagram(from, to, options, std::move(payload), now);
 }
 
 result<std::optional<udp_datagram>> udp_socket::receive() {

@@ -52,7 +52,7 @@ struct interface_options {
 };
 
 enum class address_state : std::uint8_t {
-    tentative,  ///< IPv6: asked whether somebody has it; not used yet (RFC 4862 5.4)
+    tentative,  ///< asked whether somebody has it; not used yet (RFC 4862 5.4, RFC 5227 2.1)
     preferred,  ///< in use
     deprecated, ///< not for new connections
     duplicate,  ///< somebody else has it; not used
@@ -63,7 +63,7 @@ struct address_info {
     ip_prefix prefix;
     std::uint32_t interface = 0;
     address_state state{};
-    /// From a router's advertisement, and not set by hand.
+    /// From a router's advertisement or a DHCP server, and not set by hand.
     bool automatic = false;
 };
 
@@ -104,9 +104,15 @@ public:
     /// (RFC 5227 2.3); IPv6: is tentative for a second. Errors: `invalid_argument` (no unicast
     /// address), `address_in_use` (it is ours already).
     result<void> add_address(std::uint32_t interface, const ip_prefix& prefix, time_point now);
+    /// The same for an address that somebody else may have: IPv4 addresses of Ethernet, too, are
+    /// tentative until nobody has answered for them for a while.
+    result<void> add_checked_address(std::uint32_t interface, const ip_prefix& prefix,
+                                     time_point now);
     /// False if it was not there. TCP is told.
     bool remove_address(const ip_address& address, time_point now);
     [[nodiscard]] std::vector<address_info> addresses() const;
+    /// The link's MTU counts as at most this much, if at least 576, or 1280 with IPv6.
+    void limit_mtu(std::uint32_t interface, std::uint32_t mtu);
 
     /// Errors: `invalid_argument` (no such interface, a gateway of the other family),
     /// `limit_exceeded`, `address_in_use` (there already).
@@ -134,6 +140,9 @@ public:
     /// Sets what is called after each frame that came over a link was dealt with, for whoever looks
     /// at the counters meanwhile. It must not call the network in turn. Null for nothing.
     void on_frame(void (*function)(void* context, std::uint32_t interface), void* context) noexcept;
+    /// Sets what is called when an address became usable, turned out to be a duplicate, or is gone.
+    /// It must not call the network in turn.
+    void on_change(link::ready_function function, void* context) noexcept;
 
     // ---- TCP
 

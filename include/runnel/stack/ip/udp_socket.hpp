@@ -61,6 +61,10 @@ public:
     /// `invalid_argument`, and what an ICMP error said of one before (`refused`, `unreachable`),
     /// in which case nothing is sent.
     result<void> send_to(const ip_endpoint& to, buffer payload, time_point now);
+    /// The same from a certain address, which must be ours or unspecified, by the routes there are:
+    /// an interface that the socket is bound to counts only for groups and for everybody.
+    result<void> send_from(const ip_address& source, const ip_endpoint& to, buffer payload,
+                           time_point now);
     /// The same to where it is connected.
     result<void> send(buffer payload, time_point now);
 
@@ -87,6 +91,8 @@ private:
         friend bool operator==(const membership&, const membership&) noexcept = default;
     };
 
+    result<void> send_datagram(const ip_endpoint& from, const ip_endpoint& to,
+                               const udp_options& options, buffer payload, time_point now);
     [[nodiscard]] int match(const udp_datagram& datagram) const noexcept;
     [[nodiscard]] bool is_member(const ip_address& group, std::uint32_t interface) const noexcept;
     [[nodiscard]] bool take(udp_datagram&& datagram);
