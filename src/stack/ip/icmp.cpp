@@ -43,6 +43,8 @@ bool is_error(bool v6, std::uint8_t type) noexcept {
 void network_core::receive_icmp(ip_packet& packet, time_point now) {
     const bool v6 = packet.header.source.is_v6();
     ip_packet message = std::move(packet);
+    const std::size_t headers = std::min(message.header.header_size, frame::max_front);
+    const bool alert = v6 && has_router_alert(message.data->front(headers));
     message.strip();
     const std::span<const std::byte> head = message.data->front(icmp_header_size);
     const bool summed =
@@ -75,6 +77,9 @@ void network_core::receive_icmp(ip_packet& packet, time_point now) {
     } else if (v6 && type >= icmpv6_type::router_solicitation &&
                type <= icmpv6_type::neighbour_advertisement) {
         receive_ndp(message, type, now);
+    } else if (v6 && type == icmpv6_type::listener_query) {
+        const std::size_t size = std::min(message.data->size(), frame::max_front);
+        receive_listener_query(message, message.data->front(size), alert, now);
     }
 }
 

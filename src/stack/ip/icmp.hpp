@@ -24,11 +24,23 @@ inline constexpr std::uint8_t too_big = 2;
 inline constexpr std::uint8_t parameter_problem = 4;
 inline constexpr std::uint8_t echo_request = 128;
 inline constexpr std::uint8_t echo_reply = 129;
+inline constexpr std::uint8_t listener_query = 130;
+inline constexpr std::uint8_t listener_report = 131;
+inline constexpr std::uint8_t listener_done = 132;
 inline constexpr std::uint8_t router_solicitation = 133;
 inline constexpr std::uint8_t router_advertisement = 134;
 inline constexpr std::uint8_t neighbour_solicitation = 135;
 inline constexpr std::uint8_t neighbour_advertisement = 136;
+inline constexpr std::uint8_t listener_report_v2 = 143;
 } // namespace icmpv6_type
+
+/// The group that listens for whoever looks for an address (RFC 4291 2.7.1).
+[[nodiscard]] constexpr ipv6_address solicited_node(const ipv6_address& target) noexcept {
+    return {0xff02'0000'0000'0000, 0x1'ff00'0000U | (target.lower() & 0xff'ffffU)};
+}
+
+/// Whether the headers of an IPv6 packet have the option that makes routers look at it (RFC 2711).
+[[nodiscard]] bool has_router_alert(std::span<const std::byte> ipv6) noexcept;
 
 /// What an ICMP error quotes of the packet it is about: its addresses and the first eight bytes
 /// behind its IP header.

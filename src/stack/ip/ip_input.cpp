@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "icmp.hpp"
 #include "network_core.hpp"
 
 #include "runnel/core/checksum.hpp"
@@ -187,9 +188,7 @@ bool network_core::is_for_us(const network_interface& in, ip_packet& packet) con
         // Solicited-node groups of our addresses (RFC 4291 2.7.1), the tentative ones too.
         return std::ranges::any_of(in.addresses, [&](const interface_address& one) {
             return one.prefix.family() == ip_family::v6 &&
-                   to.v6().upper() == 0xff02'0000'0000'0000 &&
-                   to.v6().lower() ==
-                       (0x1'ff00'0000U | (one.prefix.address().v6().lower() & 0xff'ffffU));
+                   to.v6() == solicited_node(one.prefix.address().v6());
         });
     }
     return any_destination && packet.header.protocol == ip_protocol::tcp;
@@ -276,8 +275,13 @@ void network_core::dispatch(ip_packet& packet, time_point now) {
         }
         break;
     case ip_protocol::igmp:
+        if (!v6) {
+            receive_igmp(packet, now);
+            return;
+        }
+        break;
     case ip_protocol::none:
-        return; // nothing that a host without groups answers
+        return;
     default:
         break;
     }

@@ -239,6 +239,16 @@ void network_core::prepend_tcp_network(frame& one, const ip_address& local,
     store_be16(transport_header + offload.checksum_offset, sum.sum());
 }
 
+/// The way to whom a link itself reaches.
+cached_way network_core::direct_way(network_interface& over, const ip_address& to) {
+    cached_way way;
+    way.remote = way.next_hop = to;
+    way.via = &over;
+    way.mtu = over.mtu;
+    way.until = time_point::min();
+    return way;
+}
+
 /// Sends a packet of any other protocol. `payload` begins with its transport header. Cuts it into
 /// fragments if it is too large for the path and may be cut. `over`: for groups, and for addresses
 /// that mean something only on one link. False if there is no way.
@@ -248,10 +258,7 @@ bool network_core::send_packet(const ip_header& header, frame_ptr payload, netwo
     cached_way* way = nullptr;
     const ip_address& to = header.destination;
     if (over != nullptr) {
-        direct.remote = direct.next_hop = to;
-        direct.via = over;
-        direct.mtu = over->mtu;
-        direct.until = time_point::min();
+        direct = direct_way(*over, to);
         way = &direct;
     } else {
         way = find_way(to);

@@ -21,11 +21,6 @@ constexpr std::uint8_t option_prefix = 3;
 constexpr std::uint8_t option_mtu = 5;
 constexpr std::size_t mac_option_size = 8;
 
-/// The group that listens for whoever looks for an address (RFC 4291 2.7.1).
-ipv6_address solicited_node(const ipv6_address& target) noexcept {
-    return {0xff02'0000'0000'0000, 0x1'ff00'0000U | (target.lower() & 0xff'ffffU)};
-}
-
 /// The modified EUI-64 of a MAC (RFC 4291 appendix A).
 std::uint64_t interface_identifier(mac_address mac) noexcept {
     std::array<std::byte, 8> id{};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network_core.hpp"
+#include "icmp.hpp"
 
 #include "runnel/core/random.hpp"
 #include "runnel/stack/link/memory_link.hpp"
@@ -93,6 +94,8 @@ result<void> network_core::add_address(network_interface& on, const interface_ad
     interface_address& mine = on.addresses.back();
     routes.add({mine.prefix.network(), std::nullopt, on.number, 0});
     if (address.is_v6() && on.is_ethernet()) {
+        // Before it is asked about, so that switches bring the answer (RFC 4862 5.4.2).
+        (void)join_group(on, solicited_node(address.v6()));
         probe_address(on, mine, now);
     } else if (address.is_v4() && on.is_ethernet() && check_v4) {
         probe_ipv4(on, mine, now);
@@ -113,6 +116,9 @@ bool network_core::remove_address(const ip_address& address, time_point now) {
         }
         const ip_prefix network = found->prefix.network();
         const bool used = found->in_use();
+        if (address.is_v6() && each->is_ethernet()) {
+            leave_group(*each, solicited_node(address.v6()));
+        }
         each->addresses.erase(found);
         const bool shared = std::ranges::any_of(
             each->addresses, [&](const auto& one) { return one.prefix.network() == network; });

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "group_reports.hpp"
 #include "runnel/stack/ip/ip_wire.hpp"
 #include "runnel/stack/ip/network.hpp"
 #include "tcp_merger.hpp"
 #include "token_limit.hpp"
 #include "udp_table.hpp"
+
+#include "runnel/core/random.hpp"
 
 #include <array>
 #include <memory>
@@ -45,7 +48,12 @@ struct network_interface {
     // What routers said (ndp.cpp).
     int solicitations_left = 0;
     time_point next_solicitation = never;
+    group_reports groups_v4{secure_random_number()};
+    group_reports groups_v6{secure_random_number()};
 
+    [[nodiscard]] group_reports& groups(ip_family family) noexcept {
+        return family == ip_family::v4 ? groups_v4 : groups_v6;
+    }
     [[nodiscard]] bool is_ethernet() const noexcept { return medium == link_medium::ethernet; }
     /// An address of this family to speak from, if there is one.
     [[nodiscard]] const interface_address* any_address(ip_family family) const noexcept;
@@ -145,6 +153,7 @@ public:
     void send_frame(cached_way& way, frame_ptr one, time_point now);
     bool send_packet(const ip_header& header, frame_ptr payload, network_interface* over,
                      time_point now);
+    [[nodiscard]] static cached_way direct_way(network_interface& over, const ip_address& to);
     void send_fragments(cached_way& way, const ip_header& header, frame_ptr payload,
                         time_point now);
     void put(network_interface& over, frame_ptr one);
@@ -171,6 +180,14 @@ public:
     void probe_ipv4(network_interface& on, interface_address& address, time_point now);
     void announce(network_interface& on, ipv4_address address);
     void ask_questions(network_interface& on, time_point now);
+
+    // groups.cpp
+    result<void> join_group(network_interface& on, const ip_address& group);
+    void leave_group(network_interface& on, const ip_address& group);
+    void on_group_timer(network_interface& on, time_point now);
+    void receive_igmp(ip_packet& packet, time_point now);
+    void receive_listener_query(const ip_packet& packet, std::span<const std::byte> message,
+                                bool alert, time_point now);
 
     // icmp.cpp
     void receive_icmp(ip_packet& packet, time_point now);
@@ -235,6 +252,9 @@ private:
     void take_prefix(network_interface& in, std::span<const std::byte> option, time_point now);
     void send_ndp(network_interface& over, const ip_address& source, const ip_address& to,
                   std::span<const std::byte> body, mac_address mac, time_point now);
+    // groups.cpp
+    void send_group_message(network_interface& over, const ip_address& to,
+                            std::vector<std::byte> message, time_point now);
     // arp.cpp
     [[nodiscard]] bool is_conflict(network_interface& in, const arp_message& message,
                                    time_point now);

@@ -39,6 +39,8 @@ std::string_view name(network_drop reason) noexcept {
         return "stray_icmp";
     case network_drop::bad_neighbour_message:
         return "bad_neighbour_message";
+    case network_drop::bad_group_message:
+        return "bad_group_message";
     case network_drop::no_route:
         return "no_route";
     case network_drop::no_neighbour:

@@ -57,8 +57,9 @@ time_point network_core::deadline() const noexcept {
         first = std::min(first, one.until);
     }
     for (const auto& each : interfaces) {
-        first = std::min(
-            {first, each->device->deadline(), each->neighbours.deadline(), ndp_deadline(*each)});
+        first =
+            std::min({first, each->device->deadline(), each->neighbours.deadline(),
+                      ndp_deadline(*each), each->groups_v4.deadline(), each->groups_v6.deadline()});
     }
     return first;
 }
@@ -77,6 +78,7 @@ void network_core::on_timer(time_point now) {
         report_lost(std::move(lost));
         ask_questions(one, now);
         on_ndp_timer(one, now);
+        on_group_timer(one, now);
     }
     deliver_pending(now);
     flush(now);

@@ -53,6 +53,7 @@ int checksum_place(std::uint8_t protocol) {
         return 6;
     case ip_protocol::icmp:
     case ip_protocol::icmpv6:
+    case ip_protocol::igmp:
         return 2;
     default:
         return -1;
@@ -69,9 +70,10 @@ frame_ptr ethernet(std::uint16_t type, std::span<const std::byte> payload) {
 }
 
 frame_ptr packet(input& from, bool v6) {
-    constexpr std::array<std::uint8_t, 8> protocols{
+    constexpr std::array<std::uint8_t, 9> protocols{
         ip_protocol::tcp,      ip_protocol::udp,        ip_protocol::icmp,    ip_protocol::icmpv6,
-        ip_protocol::fragment, ip_protocol::hop_by_hop, ip_protocol::routing, 99};
+        ip_protocol::fragment, ip_protocol::hop_by_hop, ip_protocol::routing, 99,
+        ip_protocol::igmp};
     ip_header header;
     header.protocol = protocols[from.number() % protocols.size()];
     const std::uint8_t flags = from.number();
@@ -83,6 +85,9 @@ frame_ptr packet(input& from, bool v6) {
     if (v6 && (flags & 1U) != 0) {
         header.source = test_address("fe80::2");
         header.hop_limit = 255;
+    } else if (header.protocol == ip_protocol::igmp) {
+        header.hop_limit = 1;
+        header.destination = test_address(v6 ? "ff02::1" : "224.0.0.1");
     }
     header.identification = flags >> 6U;
     header.more_fragments = !v6 && (flags & 2U) != 0;
@@ -95,7 +100,7 @@ frame_ptr packet(input& from, bool v6) {
             sum =
                 checksum::pseudo_header(header.source.v6(), header.destination.v6(),
                                         header.protocol, static_cast<std::uint32_t>(bytes.size()));
-        } else if (header.protocol != ip_protocol::icmp) {
+        } else if (header.protocol != ip_protocol::icmp && header.protocol != ip_protocol::igmp) {
             sum =
                 checksum::pseudo_header(header.source.v4(), header.destination.v4(),
                                         header.protocol, static_cast<std::uint16_t>(bytes.size()));

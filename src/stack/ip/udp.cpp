@@ -24,6 +24,10 @@ udp_socket::udp_socket(network_core& core, const ip_endpoint& local, const udp_o
     : core_(&core), local_(local), options_(options) {}
 
 udp_socket::~udp_socket() {
+    while (!groups_.empty()) {
+        const membership last = groups_.back();
+        leave(last.group, last.interface);
+    }
     core_->sockets.remove(*this);
 }
 
@@ -106,6 +110,9 @@ result<void> udp_socket::join(const ip_address& group, std::uint32_t interface) 
     if (groups_.size() >= max_groups) {
         return fail(errc::limit_exceeded, "a UDP socket is in at most 64 groups");
     }
+    if (auto joined = core_->join_group(*core_->interface(interface), group); !joined) {
+        return joined;
+    }
     if (groups_.empty()) {
         core_->sockets.members_.push_back(this);
     }
@@ -114,7 +121,9 @@ result<void> udp_socket::join(const ip_address& group, std::uint32_t interface) 
 }
 
 void udp_socket::leave(const ip_address& group, std::uint32_t interface) {
-    std::erase(groups_, membership{group, interface});
+    if (std::erase(groups_, membership{group, interface}) != 0) {
+        core_->leave_group(*core_->interface(interface), group);
+    }
     if (groups_.empty()) {
         std::erase(core_->sockets.members_, this);
     }

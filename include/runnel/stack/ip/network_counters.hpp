@@ -39,6 +39,8 @@ enum class network_drop : std::uint8_t {
     /// An ICMP error about nothing we sent.
     stray_icmp,
     bad_neighbour_message,
+    /// A question about groups that no router may ask (RFC 3376 4.1, RFC 3810 6.2).
+    bad_group_message,
     /// To be sent, but there is no way to the address.
     no_route,
     /// To be sent, but nobody on the link answers for the next hop.
@@ -75,6 +77,8 @@ struct network_counters {
     std::uint64_t icmp_withheld = 0;
     std::uint64_t datagrams_received = 0;
     std::uint64_t datagrams_sent = 0;
+    /// Messages of IGMP and MLD that told routers of groups.
+    std::uint64_t group_reports_sent = 0;
     /// Others who use an address of ours (RFC 5227, RFC 4862 5.4.3).
     std::uint64_t address_conflicts = 0;
     std::array<std::uint64_t, network_drop_count> dropped{};
