@@ -135,13 +135,18 @@ task<result<void>> ip_stack::settled() {
 }
 
 std::vector<ip_address> ip_stack::name_servers() const {
-    std::vector<ip_address> all;
+    std::vector<ip_address> told = name_servers_;
     for (const auto& each : dhcp_) {
-        const auto& lease = each->client().lease();
-        for (const ipv4_address one : lease ? lease->name_servers : std::vector<ipv4_address>()) {
-            if (std::ranges::find(all, ip_address(one)) == all.end()) {
-                all.emplace_back(one);
-            }
+        if (const auto& lease = each->client().lease()) {
+            told.insert(told.end(), lease->name_servers.begin(), lease->name_servers.end());
+        }
+    }
+    const std::vector<ip_address> advertised = network_.advertised_name_servers();
+    told.insert(told.end(), advertised.begin(), advertised.end());
+    std::vector<ip_address> all;
+    for (const ip_address& one : told) {
+        if (std::ranges::find(all, one) == all.end()) {
+            all.push_back(one);
         }
     }
     return all;

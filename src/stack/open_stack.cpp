@@ -86,6 +86,9 @@ result<void> set_up(ip_stack& stack, std::uint32_t interface, const stack_defini
             return fail(added.error().wrap("gateway " + gateway.to_string()));
         }
     }
+    for (const ip_address& server : what.name_servers) {
+        stack.add_name_server(server);
+    }
     if (what.dhcp) {
         if (const auto started = stack.start_dhcp(interface); !started) {
             return fail(started.error().wrap("dhcp"));

@@ -110,6 +110,15 @@ result<void> read_gateway(std::string_view setting, std::string_view text, stack
     return {};
 }
 
+result<void> read_dns(std::string_view setting, std::string_view text, stack_definition& into) {
+    const auto address = ip_address::parse(text);
+    if (!address) {
+        return wrong(setting, "an address");
+    }
+    into.name_servers.push_back(*address);
+    return {};
+}
+
 result<void> read_dhcp(std::string_view setting, std::string_view text, stack_definition& into) {
     constexpr duration usual = std::chrono::seconds(30);
     const auto within = setting == "dhcp" ? result<duration>(usual) : parse_duration(text);
@@ -163,15 +172,16 @@ result<void> read_capture(std::string_view setting, std::string_view text, stack
     return {};
 }
 
-constexpr std::array<setting_kind, 9> setting_kinds{{{"address", read_address},
-                                                     {"gateway", read_gateway},
-                                                     {"dhcp", read_dhcp},
-                                                     {"mtu", read_mtu},
-                                                     {"cc", read_congestion},
-                                                     {"loss", read_loss},
-                                                     {"delay", read_delay},
-                                                     {"rate", read_rate},
-                                                     {"capture", read_capture}}};
+constexpr std::array<setting_kind, 10> setting_kinds{{{"address", read_address},
+                                                      {"gateway", read_gateway},
+                                                      {"dhcp", read_dhcp},
+                                                      {"dns", read_dns},
+                                                      {"mtu", read_mtu},
+                                                      {"cc", read_congestion},
+                                                      {"loss", read_loss},
+                                                      {"delay", read_delay},
+                                                      {"rate", read_rate},
+                                                      {"capture", read_capture}}};
 
 result<void> read_setting(std::string_view setting, stack_definition& into) {
     std::string_view value = setting;

@@ -5,6 +5,7 @@
 #include "runnel/flow/connect_any.hpp"
 #include "runnel/flow/quantity.hpp"
 #include "runnel/stack/ip/dhcp_client.hpp"
+#include "runnel/stack/stack_resolver.hpp"
 #include "runnel/stack/tcp_flow.hpp"
 
 #include <algorithm>
@@ -123,21 +124,33 @@ std::uint16_t port_of(const endpoint& place) noexcept {
     return static_cast<std::uint16_t>(place.port().value_or(0));
 }
 
+/// A stack of a loop, and the names it looks up by itself.
+struct opened_stack {
+    explicit opened_stack(std::unique_ptr<ip_stack> made) : own(std::move(made)), names(*own) {}
+    std::unique_ptr<ip_stack> own;
+    stack_resolver names;
+};
+
+task<result<opened_stack*>> open_for_loop(const stack_set& stacks, std::string name);
+
 task<result<flow_ptr>> connect_over(const stack_set& stacks, endpoint to, resolver& names) {
     const auto options = options_of(to);
     if (!options) {
         co_return fail(options.error());
     }
-    const auto opened = co_await stacks.open(to.params().text("stack"));
+    const auto opened = co_await open_for_loop(stacks, to.params().text("stack"));
     if (!opened) {
         co_return fail(opened.error());
     }
-    stack_dialer dialer(**opened, options->flows);
+    ip_stack& own = *(*opened)->own;
+    stack_dialer dialer(own, options->flows);
     const std::string host = to.host().empty() ? "localhost" : to.host();
     if (const auto address = ip_address::parse(host)) {
         co_return co_await dialer.dial({*address, port_of(to)});
     }
-    co_return co_await connect_any(names, dialer, host, port_of(to));
+    // A stack that knows no name server leaves that to the program.
+    resolver& by = own.name_servers().empty() ? names : (*opened)->names;
+    co_return co_await connect_any(by, dialer, host, port_of(to));
 }
 
 task<result<listener_ptr>> listen_over(const stack_set& stacks, endpoint at) {
@@ -184,6 +197,34 @@ error unsettled(const ip_stack& stack, const stack_definition& what, const error
     return {errc::timed_out, text + ")"};
 }
 
+task<result<opened_stack*>> open_for_loop(const stack_set& stacks, std::string name) {
+    const auto definition = stacks.find(name);
+    if (!definition) {
+        co_return fail(definition.error());
+    }
+    // By loop: one after another may run on a thread.
+    static thread_local std::map<std::pair<const stack_set*, std::string>,
+                                 std::weak_ptr<opened_stack>>
+        opened;
+    std::weak_ptr<opened_stack>& place = opened[{&stacks, name}];
+    std::shared_ptr<opened_stack> kept = place.lock();
+    if (kept == nullptr) {
+        auto made = open_stack(**definition);
+        if (!made) {
+            co_return fail(made.error());
+        }
+        kept = std::make_shared<opened_stack>(std::move(*made));
+        place = kept;
+        loop::current().keep(kept);
+    }
+    const duration patience = (*definition)->dhcp.value_or(duplicate_detection);
+    const result<void> settled = co_await with_timeout(patience, kept->own->settled());
+    if (!settled && (settled.error() != errc::timed_out || (*definition)->dhcp)) {
+        co_return fail(unsettled(*kept->own, **definition, settled.error()));
+    }
+    co_return kept.get();
+}
+
 } // namespace
 
 result<void> stack_set::add(stack_definition one) {
@@ -208,30 +249,11 @@ result<const stack_definition*> stack_set::find(std::string_view name) const {
 }
 
 task<result<ip_stack*>> stack_set::open(std::string name) const {
-    const auto definition = find(name);
-    if (!definition) {
-        co_return fail(definition.error());
+    const auto opened = co_await open_for_loop(*this, std::move(name));
+    if (!opened) {
+        co_return fail(opened.error());
     }
-    // By loop: one after another may run on a thread.
-    static thread_local std::map<std::pair<const stack_set*, std::string>, std::weak_ptr<ip_stack>>
-        opened;
-    std::weak_ptr<ip_stack>& place = opened[{this, name}];
-    std::shared_ptr<ip_stack> kept = place.lock();
-    if (kept == nullptr) {
-        auto made = open_stack(**definition);
-        if (!made) {
-            co_return fail(made.error());
-        }
-        kept = std::move(*made);
-        place = kept;
-        loop::current().keep(kept);
-    }
-    const duration patience = (*definition)->dhcp.value_or(duplicate_detection);
-    const result<void> settled = co_await with_timeout(patience, kept->settled());
-    if (!settled && (settled.error() != errc::timed_out || (*definition)->dhcp)) {
-        co_return fail(unsettled(*kept, **definition, settled.error()));
-    }
-    co_return kept.get();
+    co_return (*opened)->own.get();
 }
 
 void register_stacks(transport_registry& registry, const stack_set& stacks, resolver& names) {

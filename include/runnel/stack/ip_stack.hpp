@@ -59,7 +59,10 @@ public:
     /// Waits until nothing is missing that was asked for: addresses that were added are known to be
     /// free or taken, and DHCP gave one. Errors: those of the stop that came first.
     [[nodiscard]] task<result<void>> settled();
-    /// The name servers that DHCP told, without repetition.
+    /// A name server to be asked before those that others tell.
+    void add_name_server(const ip_address& server) { name_servers_.push_back(server); }
+    /// The name servers that were added, that DHCP told, and that routers advertised, without
+    /// repetition.
     [[nodiscard]] std::vector<ip_address> name_servers() const;
 
 private:
@@ -81,6 +84,7 @@ private:
     std::vector<std::pair<std::uint32_t, captured_link*>> captured_;
     event changed_; // an address, or what DHCP knows
     std::vector<std::unique_ptr<dhcp_driver>> dhcp_;
+    std::vector<ip_address> name_servers_;
 };
 
 } // namespace runnel::inline v0::stack

@@ -24,9 +24,10 @@ namespace runnel::inline v0::stack {
 /// A name, an equals sign, a link and settings between commas. Links: `tap:DEVICE` and `tun:DEVICE`
 /// (devices of the kernel), `memory:NAME` (a switch in memory, for stacks of one process and loop).
 /// Settings: `address` (with the length of its network; several), `gateway` (one of each family),
-/// `dhcp` (an address from a server, within a time such as `dhcp=10s` or half a minute),
-/// `mtu`, `cc` (new_reno, cubic or bbr), `loss` (as 1% or 0.01), `delay` and `rate` (as 100Mbit),
-/// of what it sends, and `capture` (a file for all its frames, with why any were dropped).
+/// `dns` (a name server, several; those of DHCP and of routers are known besides), `dhcp` (an
+/// address from a server, within a time such as `dhcp=10s` or half a minute), `mtu`, `cc`
+/// (new_reno, cubic or bbr), `loss` (as 1% or 0.01), `delay` and `rate` (as 100Mbit), of what it
+/// sends, and `capture` (a file for all its frames, with why any were dropped).
 struct stack_definition {
     enum class link_kind : std::uint8_t { tap, tun, memory };
 
@@ -35,6 +36,7 @@ struct stack_definition {
     std::string device;
     std::vector<ip_prefix> addresses;
     std::vector<ip_address> gateways;
+    std::vector<ip_address> name_servers;
     std::optional<std::uint32_t> mtu;
     congestion_kind congestion = congestion_kind::cubic;
     double loss = 0;

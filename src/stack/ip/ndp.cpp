@@ -15,10 +15,14 @@ constexpr duration solicitation_gap = std::chrono::seconds(4); // RTR_SOLICITATI
 constexpr int solicitations = 3;                               // MAX_RTR_SOLICITATIONS
 constexpr std::uint32_t two_hours = 7200;                      // RFC 4862 5.5.3 (e)
 constexpr std::size_t max_automatic = 16; // addresses, whatever routers advertise
+constexpr std::size_t max_routers = 8;
+constexpr std::size_t max_name_servers = 8;
+constexpr std::uint32_t router_metric = 1024;
 constexpr std::uint8_t option_source_mac = 1;
 constexpr std::uint8_t option_target_mac = 2;
 constexpr std::uint8_t option_prefix = 3;
 constexpr std::uint8_t option_mtu = 5;
+constexpr std::uint8_t option_name_servers = 25; // RFC 8106 5.1
 constexpr std::size_t mac_option_size = 8;
 
 /// The modified EUI-64 of a MAC (RFC 4291 appendix A).
@@ -71,6 +75,20 @@ mac_option find_mac(std::span<const std::byte> options, std::uint8_t wanted) {
 
 time_point after_seconds(time_point now, std::uint32_t seconds) noexcept {
     return seconds == 0xffff'ffff ? never : now + std::chrono::seconds(seconds);
+}
+
+/// Replaces what is known of somebody. False if there is no room for one more.
+bool update(std::vector<advertised>& list, const advertised& one, std::size_t capacity,
+            time_point now) {
+    const auto known = std::ranges::find(list, one.address, &advertised::address);
+    if (known != list.end()) {
+        *known = one;
+    } else if (one.until <= now || list.size() >= capacity) {
+        return false;
+    } else {
+        list.push_back(one);
+    }
+    return true;
 }
 
 } // namespace
@@ -252,14 +270,12 @@ void network_core::receive_router(ip_packet& packet, std::span<const std::byte> 
         send_waiting(in, in.neighbours.learn(router, *where.mac, false, true, true, now),
                      *where.mac);
     }
-    const route way{ip_prefix(ipv6_address::any(), 0), router, in.number, 1024};
-    const bool lives = load_be16(body.data() + 6) != 0;
-    if (lives ? routes.add(way) : routes.remove(way)) {
-        ++generation;
-    }
+    take_router(in, router, now + std::chrono::seconds(load_be16(body.data() + 6)), now);
     for_each_option(body.subspan(16), [&](std::uint8_t kind, std::span<const std::byte> option) {
         if (kind == option_prefix && option.size() == 32) {
             take_prefix(in, option, now);
+        } else if (kind == option_name_servers && option.size() >= 24) {
+            take_name_servers(in, option, now);
         } else if (kind == option_mtu && option.size() == 8) {
             const std::uint32_t mtu = load_be32(option.data() + 4);
             if (mtu >= 1280 && mtu < in.mtu) {
@@ -268,6 +284,42 @@ void network_core::receive_router(ip_packet& packet, std::span<const std::byte> 
             }
         }
     });
+}
+
+/// A router that may be used until a moment (RFC 4861 6.3.4).
+void network_core::take_router(network_interface& in, const ip_address& router, time_point until,
+                               time_point now) {
+    if (update(in.routers, {router, until}, max_routers, now)) {
+        if (routes.add({ip_prefix(ipv6_address::any(), 0), router, in.number, router_metric})) {
+            ++generation;
+        }
+        drop_routers(in, now);
+    }
+}
+
+/// Forgets routers that did not say for too long that they are there.
+void network_core::drop_routers(network_interface& in, time_point now) {
+    std::erase_if(in.routers, [&](const advertised& one) {
+        if (one.until > now) {
+            return false;
+        }
+        routes.remove({ip_prefix(ipv6_address::any(), 0), one.address, in.number, router_metric});
+        ++generation;
+        return true;
+    });
+}
+
+void network_core::take_name_servers(network_interface& in, std::span<const std::byte> option,
+                                     time_point now) {
+    const time_point until = after_seconds(now, load_be32(option.data() + 4));
+    for (std::size_t at = 8; at + 16 <= option.size(); at += 16) {
+        const ipv6_address server(std::span<const std::byte, 16>(option.subspan(at).first<16>()));
+        if (!server.is_multicast() && !server.is_unspecified()) {
+            update(in.name_servers, {server, until}, max_name_servers, now);
+        }
+    }
+    std::erase_if(in.name_servers, [&](const advertised& one) { return one.until <= now; });
+    tell_changed();
 }
 
 /// A prefix from which an address is made (RFC 4862 5.5.3).
@@ -293,6 +345,10 @@ void network_core::take_prefix(network_interface& in, std::span<const std::byte>
             const time_point least = std::min(known->valid_until, after_seconds(now, two_hours));
             known->valid_until = std::max(until, least);
             known->preferred_until = after_seconds(now, preferred);
+            if (known->state == address_state::deprecated && preferred != 0) {
+                known->state = address_state::preferred; // used again
+                refresh_addresses();
+            }
         }
         return;
     }
@@ -311,6 +367,11 @@ void network_core::take_prefix(network_interface& in, std::span<const std::byte>
 
 time_point network_core::ndp_deadline(const network_interface& on) const noexcept {
     time_point first = on.next_solicitation;
+    for (const auto* list : {&on.routers, &on.name_servers}) {
+        for (const advertised& one : *list) {
+            first = std::min(first, one.until);
+        }
+    }
     for (const interface_address& one : on.addresses) {
         first = std::min({first, one.next_probe, one.valid_until});
         if (one.state == address_state::preferred) {
@@ -349,6 +410,10 @@ void network_core::on_ndp_timer(network_interface& on, time_point now) {
     }
     for (const ip_address& gone : expired) {
         remove_address(gone, now);
+    }
+    drop_routers(on, now);
+    if (std::erase_if(on.name_servers, [&](const advertised& one) { return one.until <= now; })) {
+        tell_changed();
     }
     if (on.next_solicitation <= now) {
         const interface_address* const mine = on.any_address(ip_family::v6);

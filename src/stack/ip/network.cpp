@@ -101,6 +101,16 @@ std::span<const route> network::routes() const noexcept {
     return core_->routes.list();
 }
 
+std::vector<ip_address> network::advertised_name_servers() const {
+    std::vector<ip_address> all;
+    for (const auto& each : core_->interfaces) {
+        for (const advertised& one : each->name_servers) {
+            all.push_back(one.address);
+        }
+    }
+    return all;
+}
+
 void network::set_neighbour(std::uint32_t interface, const ip_address& address, mac_address mac) {
     network_interface* const on = core_->interface(interface);
     check(on != nullptr, "a neighbour is behind an interface");

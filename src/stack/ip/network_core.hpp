@@ -32,6 +32,12 @@ struct interface_address {
     }
 };
 
+/// Somebody of whom a router told, or who is one, for a time.
+struct advertised {
+    ip_address address;
+    time_point until{};
+};
+
 /// A link and all that is known of it.
 struct network_interface {
     std::uint32_t number = 0;
@@ -48,6 +54,8 @@ struct network_interface {
     // What routers said (ndp.cpp).
     int solicitations_left = 0;
     time_point next_solicitation = never;
+    std::vector<advertised> routers;
+    std::vector<advertised> name_servers;
     group_reports groups_v4{secure_random_number()};
     group_reports groups_v6{secure_random_number()};
 
@@ -249,6 +257,11 @@ private:
     void receive_solicitation(ip_packet& packet, std::span<const std::byte> body, time_point now);
     void receive_advertisement(ip_packet& packet, std::span<const std::byte> body, time_point now);
     void receive_router(ip_packet& packet, std::span<const std::byte> body, time_point now);
+    void take_router(network_interface& in, const ip_address& router, time_point until,
+                     time_point now);
+    void drop_routers(network_interface& in, time_point now);
+    void take_name_servers(network_interface& in, std::span<const std::byte> option,
+                           time_point now);
     void take_prefix(network_interface& in, std::span<const std::byte> option, time_point now);
     void send_ndp(network_interface& over, const ip_address& source, const ip_address& to,
                   std::span<const std::byte> body, mac_address mac, time_point now);

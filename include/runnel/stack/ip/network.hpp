@@ -120,6 +120,9 @@ public:
     bool remove_route(const route& gone);
     [[nodiscard]] std::span<const route> routes() const noexcept;
 
+    /// The name servers that routers advertise (RFC 8106), while they do.
+    [[nodiscard]] std::vector<ip_address> advertised_name_servers() const;
+
     /// A neighbour that is not asked for.
     void set_neighbour(std::uint32_t interface, const ip_address& address, mac_address mac);
     [[nodiscard]] std::vector<neighbour_info> neighbours(std::uint32_t interface) const;
