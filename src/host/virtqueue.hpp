@@ -68,9 +68,12 @@ public:
 
     /// Whether the driver offers more buffers.
     [[nodiscard]] bool has_next() const noexcept;
-    /// The next buffers, if there are any; `done` has to follow. Error: `protocol_error` for a
-    /// chain that has a loop or too many parts, lies outside the memory, or is none.
+    /// The next buffers, if there are any; `done` or `put_back` has to follow. Error:
+    /// `protocol_error` for a chain that has a loop or too many parts, lies outside the memory, or
+    /// is none.
     [[nodiscard]] result<std::optional<descriptor_chain>> next() noexcept;
+    /// Leaves the buffers that `next` gave last to the next time.
+    void put_back() noexcept { --next_; }
     /// Gives the buffers back, with so many bytes written.
     void done(const descriptor_chain& chain, std::uint32_t written) noexcept;
     /// Whether the driver wants to know of what was given back since the last call.

@@ -154,13 +154,13 @@ void vsock_engine::send_packets() {
         }
         const descriptor_chain& into = **chain;
         packet one;
-        std::uint32_t written = 0;
-        if (next(one, into.writable() - vsock_header::size)) {
-            into.copy_in(0, one.header.encode());
-            into.copy_in(vsock_header::size, one.data.span());
-            written = static_cast<std::uint32_t>(vsock_header::size + one.data.size());
+        if (!next(one, into.writable() - vsock_header::size)) {
+            queue.put_back(); // who wanted to say something has changed its mind
+            return;
         }
-        queue.done(into, written);
+        into.copy_in(0, one.header.encode());
+        into.copy_in(vsock_header::size, one.data.span());
+        queue.done(into, static_cast<std::uint32_t>(vsock_header::size + one.data.size()));
     }
 }
 

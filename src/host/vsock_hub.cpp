@@ -179,7 +179,11 @@ void vsock_hub::drop_arrived(vsock_connection& one) noexcept {
 
 void vsock_hub::forget(vsock_connection& one) noexcept {
     one.leave_queue();
-    connections_ -= table_.erase(key_of(one.own_port_, one.peer_port_));
+    const auto at = table_.find(key_of(one.own_port_, one.peer_port_));
+    if (at != table_.end() && at->second == &one) { // and not one that lingers, or came after it
+        table_.erase(at);
+        --connections_;
+    }
 }
 
 /// Keeps a key from use until the other side has confirmed the end.
