@@ -29,6 +29,7 @@ task<result<response_head>> client_connection::send(client_request asked) {
     const method verb = method_of(asked.method);
     const bool upgrades = !asked.upgrade.empty();
     began_ = false;
+    outgoing_.reset();
     const result<void> sent = co_await send_request(std::move(asked));
     if (!sent && sent.error() == errc::invalid_argument) {
         co_return fail(sent.error());
@@ -44,6 +45,35 @@ task<result<response_head>> client_connection::send(client_request asked) {
         }
     }
     co_return answer;
+}
+
+result<void> client_connection::begin(client_request asked, std::optional<std::uint64_t> length) {
+    check(ready(), "a request follows the end of the answer before");
+    head_framing framing{.keep_alive = asked.keep_alive, .upgrade = asked.upgrade};
+    if (length) {
+        framing.body = {.kind = body_kind::length, .length = *length};
+    } else {
+        framing.body.kind = body_kind::chunked;
+    }
+    result<buffer> head =
+        encode_head(asked.method, asked.target, asked.authority, asked.fields, framing);
+    if (!head) {
+        return fail(std::move(head.error()));
+    }
+    asked_ = method_of(asked.method);
+    upgrades_ = !asked.upgrade.empty();
+    began_ = false;
+    open_ = asked.keep_alive;
+    static_cast<void>(io_.write(*std::move(head))); // goes out with what follows
+    sending_ = true;
+    outgoing_.emplace(io_, framing.body, false, options_.write_timeout);
+    return {};
+}
+
+task<result<response_head>> client_connection::answer() {
+    result<response_head> head = co_await read_answer(asked_, upgrades_);
+    open_ = open_ && head.has_value();
+    co_return head;
 }
 
 task<result<void>> client_connection::send_request(client_request asked) {
@@ -97,6 +127,10 @@ task<result<void>> client_connection::read_head(time_point deadline) {
     head_.reset();
     for (;;) {
         result<buffer> piece = co_await with_deadline(deadline, io_.read());
+        if (!piece && piece.error() == errc::timed_out && sends()) {
+            deadline = saturating_add(loop::current().now(), options_.head_timeout);
+            continue;
+        }
         if (!piece) {
             const bool cut = began_ && piece.error() == errc::end;
             co_return runnel::fail(cut ? error(errc::truncated) : std::move(piece.error()));

@@ -9,11 +9,14 @@
 #include "runnel/flow/flow.hpp"
 #include "runnel/http/field_block.hpp"
 #include "runnel/http/h1_incoming_body.hpp"
+#include "runnel/http/h1_outgoing_body.hpp"
 #include "runnel/http/head_parser.hpp"
+#include "runnel/http/method.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -67,12 +70,30 @@ public:
     /// `truncated` if it does within the head.
     [[nodiscard]] task<result<response_head>> send(client_request asked);
 
+    /// The same in steps, for a body that is made while it is sent: the head goes out with what
+    /// follows, of `length` bytes if that is known. Then `outgoing()` is written and finished, and
+    /// `answer()` awaited, also side by side: a server may answer before it has read all of the
+    /// request. `asked` has no content; its texts live until the answer is here.
+    [[nodiscard]] result<void> begin(client_request asked, std::optional<std::uint64_t> length);
+    /// The body of the request. Requires `begin`.
+    [[nodiscard]] outgoing_body& outgoing() noexcept { return *outgoing_; }
+    /// The rest of that body will not come: only an answer that needs none is of use.
+    void give_up_sending() noexcept {
+        sending_ = false;
+        open_ = false;
+    }
+    /// As `send` gives it. The timeout begins when the body was sent or given up. Not to be called
+    /// again if it was stopped.
+    [[nodiscard]] task<result<response_head>> answer();
+
     /// The body of the answer. For one that was not read to its end, the connection is of no
     /// further use.
     [[nodiscard]] incoming_body& body() noexcept { return body_; }
 
     /// Whether another request can be sent.
-    [[nodiscard]] bool ready() const noexcept { return open_ && body_.complete(); }
+    [[nodiscard]] bool ready() const noexcept {
+        return open_ && body_.complete() && (!outgoing_ || outgoing_->finished());
+    }
     /// Whether anything of an answer to the last request came: only without may it be repeated
     /// where repeating might do harm.
     [[nodiscard]] bool began() const noexcept { return began_; }
@@ -88,12 +109,19 @@ private:
     [[nodiscard]] task<result<void>> send_request(client_request asked);
     [[nodiscard]] task<result<response_head>> read_answer(method asked, bool upgrades);
     [[nodiscard]] task<result<void>> read_head(time_point deadline);
+    [[nodiscard]] bool sends() const noexcept {
+        return sending_ && outgoing_ && !outgoing_->finished();
+    }
 
     client_options options_;
     buffered_flow io_;
     buffer head_;
     head_parser parser_;
     h1_incoming_body body_;
+    std::optional<h1_outgoing_body> outgoing_; // of a request that was begun
+    method asked_ = method::get;
+    bool upgrades_ = false;
+    bool sending_ = false; // `outgoing_` is not finished
     bool open_ = true;
     bool began_ = false;
 };

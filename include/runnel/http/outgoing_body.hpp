@@ -39,7 +39,7 @@ public:
 
 protected:
     /// `length`: what was promised, if anything was. `muted`: nothing is sent, as for the answer to
-    /// HEAD.
+    /// HEAD, and nothing needs to be written.
     outgoing_body(std::optional<std::uint64_t> length, bool muted) noexcept
         : length_(length), muted_(muted) {}
     ~outgoing_body() = default;

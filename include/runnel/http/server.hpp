@@ -125,6 +125,10 @@ public:
     /// Serves one flow to its end.
     [[nodiscard]] task<void> serve_flow(flow_ptr with);
 
+    /// Ends idle connections now, and others behind the answer they are at. New ones are answered
+    /// once. For those who call `serve_flow`; `serve` does it when its listener is closed.
+    void drain() noexcept;
+
     [[nodiscard]] const server_statistics& statistics() const noexcept { return statistics_; }
 
 private:
@@ -132,7 +136,6 @@ private:
 
     void enter(server_connection& open);
     void leave(server_connection& open) noexcept;
-    void drain() noexcept;
     /// What is answered to a request: what the handler gives, or what is wrong with that.
     /// `can_switch`: the connection may be taken over.
     [[nodiscard]] task<response> answer(request& asked, bool can_switch);
