@@ -8,9 +8,10 @@ namespace {
 
 class bench_command final : public command {
 public:
-    bench_command() : command("bench", "measure latency, throughput and relays") {
+    bench_command() : command("bench", "measure latency, throughput, servers and relays") {
         parts_.push_back(make_bench_echo_command());
         parts_.push_back(make_bench_flow_command());
+        parts_.push_back(make_bench_http_command());
         parts_.push_back(make_bench_relay_command());
     }
 

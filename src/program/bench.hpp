@@ -41,6 +41,7 @@ using bench_client = std::function<task<int>(const endpoint& server)>;
 
 std::unique_ptr<command> make_bench_echo_command();
 std::unique_ptr<command> make_bench_flow_command();
+std::unique_ptr<command> make_bench_http_command();
 std::unique_ptr<command> make_bench_relay_command();
 
 } // namespace runnel::inline v0::program

@@ -44,6 +44,8 @@ std::unique_ptr<command> make_relay_command();
 std::unique_ptr<command> make_echo_command();
 std::unique_ptr<command> make_send_command();
 std::unique_ptr<command> make_recv_command();
+std::unique_ptr<command> make_serve_command();
+std::unique_ptr<command> make_get_command();
 std::unique_ptr<command> make_bench_command();
 std::unique_ptr<command> make_cert_command();
 std::unique_ptr<command> make_tls_command();

@@ -9,6 +9,8 @@ std::vector<std::unique_ptr<command>> all_commands() {
     all.push_back(make_echo_command());
     all.push_back(make_send_command());
     all.push_back(make_recv_command());
+    all.push_back(make_serve_command());
+    all.push_back(make_get_command());
     all.push_back(make_bench_command());
     all.push_back(make_cert_command());
     all.push_back(make_tls_command());

@@ -15,10 +15,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <deque>
 #include <functional>
+#include <span>
+#include <vector>
 
 namespace runnel::inline v0::program {
 namespace {
@@ -27,14 +30,17 @@ constexpr duration display_interval = std::chrono::milliseconds(500);
 
 class server {
 public:
-    server(const session& session, const server_options& options,
+    /// Each loop serves all of `places`.
+    server(const session& session, std::span<const endpoint> places, const server_options& options,
            const handler_factory& make_handler)
-        : session_(session), options_(options), make_handler_(make_handler), lanes_(options.loops) {
-    }
+        : session_(session), places_(places), options_(options), make_handler_(make_handler),
+          lanes_(options.loops * places.size()) {}
 
-    task<int> run(const endpoint& at);
+    task<int> run();
 
 private:
+    [[nodiscard]] task<result<void>> open_all();
+    task<void> work_here(std::size_t index, listener_ptr listener);
     task<result<void>> work(std::size_t index, listener_ptr listener);
     task<result<void>> open_and_work(std::size_t index, const endpoint& at);
     task<void> run_thread(std::size_t index, const endpoint& at);
@@ -48,26 +54,45 @@ private:
     [[nodiscard]] int summarize(duration took);
 
     const session& session_;
+    std::span<const endpoint> places_;
     const server_options& options_;
     const handler_factory& make_handler_;
-    std::deque<lane> lanes_;
+    std::deque<lane> lanes_; // first one for each place, then those of the next loop
+    std::vector<listener_ptr> listeners_;
+    std::vector<endpoint> bound_; // with the ports that they got
     std::atomic<std::uint64_t> numbers_{0};
     bool failed_ = false;
     bool interrupted_ = false;
 };
 
-task<int> server::run(const endpoint& at) {
+task<result<void>> server::open_all() {
+    const bool share = options_.loops > 1;
+    for (const endpoint& at : places_) {
+        result<listener_ptr> listener = co_await open_listener(at, share);
+        if (!listener) {
+            co_return fail(listener.error());
+        }
+        const std::string place = place_of(**listener, at);
+        result<endpoint> bound = endpoint::parse(place + at.params().to_string());
+        listeners_.push_back(*std::move(listener));
+        bound_.push_back(bound ? *std::move(bound) : at); // an inherited one may have no name
+    }
+    for (std::size_t index = 0; index < listeners_.size(); ++index) {
+        const std::string more = options_.announce ? options_.announce(bound_[index]) : "";
+        session_.complain("listening on " + place_of(*listeners_[index], places_[index]) +
+                          (more.empty() ? "" : " (" + more + ")"));
+    }
+    co_return result<void>();
+}
+
+task<int> server::run() {
     // Before anybody can know that it listens.
     signal_set signals{SIGINT, SIGTERM};
-    const bool share = lanes_.size() > 1;
-    result<listener_ptr> listener = co_await open_listener(at, share);
-    if (!listener) {
-        session_.complain(listener.error());
+    const result<void> opened = co_await open_all();
+    if (!opened) {
+        session_.complain(opened.error());
         co_return exit_failed;
     }
-    const std::string place = place_of(**listener, at);
-    const result<endpoint> bound = endpoint::parse(place + at.params().to_string());
-    session_.complain("listening on " + place);
     static_cast<void>(host::notify_manager("READY=1"));
     const time_point start = loop::current().now();
     const auto all = [&](scope& beside) -> task<void> {
@@ -76,19 +101,26 @@ task<int> server::run(const endpoint& at) {
             beside.spawn(display(start), "display");
         }
         const auto lanes = [&](scope& threads) -> task<void> {
-            for (std::size_t index = 1; index < lanes_.size(); ++index) {
-                threads.spawn(run_thread(index, *bound), "loop");
+            for (std::size_t index = places_.size(); index < lanes_.size(); ++index) {
+                threads.spawn(run_thread(index, bound_[index % places_.size()]), "loop");
             }
-            const result<void> done = co_await work(0, *std::move(listener));
-            if (!done) {
-                fail_all(done.error());
+            for (std::size_t index = 1; index < places_.size(); ++index) {
+                threads.spawn(work_here(index, std::move(listeners_[index])), "place");
             }
+            co_await work_here(0, std::move(listeners_[0]));
         };
         static_cast<void>(co_await with_scope(lanes));
         beside.request_stop();
     };
     static_cast<void>(co_await with_scope(all));
     co_return summarize(loop::current().now() - start);
+}
+
+task<void> server::work_here(std::size_t index, listener_ptr listener) {
+    const result<void> done = co_await work(index, std::move(listener));
+    if (!done) {
+        fail_all(done.error());
+    }
 }
 
 task<result<void>> server::work(std::size_t index, listener_ptr listener) {
@@ -255,21 +287,30 @@ void declare_server_options(option_set& options, server_options& target) {
 
 int run_server(const session& session, const endpoint& at, const server_options& options,
                const handler_factory& make_handler) {
-    if (options.loops > 1 && at.transport() != "tcp") {
+    return run_server(session, std::span(&at, 1), options, make_handler);
+}
+
+int run_server(const session& session, std::span<const endpoint> places,
+               const server_options& options, const handler_factory& make_handler) {
+    const bool tcp =
+        std::ranges::all_of(places, [](const endpoint& at) { return at.transport() == "tcp"; });
+    if (options.loops > 1 && !tcp) {
         return session.usage_error("--loops needs a TCP endpoint to listen on");
     }
     if (options.loops > 1 && options.once) {
         return session.usage_error("--once and --loops exclude each other");
     }
-    if (options.max_connections != 0 && options.max_connections < options.loops) {
-        return session.usage_error("--max-connections is less than --loops");
+    if (options.max_connections != 0 && options.max_connections < options.loops * places.size()) {
+        return session.usage_error(places.size() == 1
+                                       ? "--max-connections is less than --loops"
+                                       : "--max-connections is less than loops times endpoints");
     }
     const std::unique_ptr<loop> own = session.make_loop();
     if (own == nullptr) {
         return exit_failed;
     }
-    server server(session, options, make_handler);
-    return own->run(server.run(at));
+    server server(session, places, options, make_handler);
+    return own->run(server.run());
 }
 
 } // namespace runnel::inline v0::program

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace runnel::inline v0::program {
@@ -27,6 +28,8 @@ struct server_options {
     bool verbose = false;
     bool stats = false;
     bool json = false;
+    /// What to say of a place behind that it listens there, such as its URL; empty: nothing.
+    std::function<std::string(const endpoint& bound)> announce = {};
 };
 
 /// Most loops of one server; each takes a thread.
@@ -63,6 +66,12 @@ public:
 
     /// Serves one flow to its end. Stopped: ends at once.
     virtual task<void> serve(flow_ptr client, connection& record) = 0;
+
+    /// Runs beside the connections, until they have ended and it is stopped.
+    virtual task<void> beside() { co_return; }
+
+    /// No more connections come: those that are open end as soon as it suits them.
+    virtual void drain() noexcept {}
 };
 
 /// Makes the handler of each loop, on its thread.
@@ -72,6 +81,10 @@ using handler_factory = std::function<std::unique_ptr<connection_handler>()>;
 /// have until the drain timeout or the second signal. Says where it listens on standard error, once
 /// it does. Gives the exit status.
 [[nodiscard]] int run_server(const session& session, const endpoint& at,
+                             const server_options& options, const handler_factory& make_handler);
+
+/// The same at several endpoints, at least one. With `once`, each serves one connection.
+[[nodiscard]] int run_server(const session& session, std::span<const endpoint> places,
                              const server_options& options, const handler_factory& make_handler);
 
 } // namespace runnel::inline v0::program

@@ -38,6 +38,7 @@ task<result<void>> worker::run() {
         if (options_.stats) {
             beside.spawn(publish_now_and_then(), "statistics");
         }
+        beside.spawn(handler_->beside(), "background");
         result<void> served = co_await with_scope(connections);
         beside.request_stop();
         co_return served;
@@ -94,6 +95,7 @@ task<void> worker::serve_one(flow_ptr client, std::uint64_t number) {
 void worker::drain() noexcept {
     draining_ = true;
     listener_->close();
+    handler_->drain();
     if (limited_) {
         room_.release(); // lets the accepting task see it
     }

@@ -40,6 +40,20 @@ class Bench(harness.TestCase):
         self.assertTrue(facts["latency_ns"]["corrected"])
         self.assertLessEqual(facts["requests"], 250)
 
+    def test_http_of_our_server_and_of_files(self):
+        with open(self.path("file"), "wb") as file:
+            file.truncate(1000)
+        _, place = self.serve(
+            "serve", self.folder, "--log", "none", "--listen", "tcp://127.0.0.1:0"
+        )
+        for more, size in (([], 128), (["--connect", place, "--path", "/file"], 1000)):
+            status, out, err = run(
+                "bench", "http", "--connections", "2", "--duration", "1s", "--json", *more
+            )
+            self.assertEqual(status, 0, err)
+            facts = json.loads(out)
+            self.assertEqual((facts["bench"], facts["failed"], facts["size"]), ("http", 0, size))
+
     def test_flow_in_each_direction(self):
         server, place = self.serve("bench", "flow", "--server", f"unix:{self.path('flow')}")
         for direction, up, down in (("up", True, False), ("down", False, True), ("both",) * 3):
