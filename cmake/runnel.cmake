@@ -260,6 +260,8 @@ function(runnel_install_package)
 
     list(REVERSE layers)
     list(TRANSFORM layers PREPEND -lrunnel_ OUTPUT_VARIABLE libs)
+    get_property(optional GLOBAL PROPERTY RUNNEL_PC_LIBS)
+    list(APPEND libs ${optional})
     list(JOIN libs " " RUNNEL_PC_LIBS)
     file(RELATIVE_PATH RUNNEL_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
     if(BUILD_SHARED_LIBS)

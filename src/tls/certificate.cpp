@@ -4,6 +4,7 @@
 #include "certificate_text.hpp"
 #include "context.hpp"
 #include "ossl.hpp"
+#include "ossl_ocsp.hpp"
 #include "runnel/core/ip_address.hpp"
 #include "runnel/core/random.hpp"
 
@@ -222,6 +223,38 @@ result<std::string> make_revocation_list(const identity& authority,
         return fail(bad_credentials("the revocation list cannot be made"));
     }
     return text_of(text);
+}
+
+result<std::string> make_ocsp_response(const identity& authority, const std::string& certificate,
+                                       bool revoked) {
+    const auto by = to_signer(authority);
+    const auto chain = read_certificates(certificate, "certificate");
+    if (!by || !chain) {
+        return fail(by ? chain.error() : by.error());
+    }
+    const asn1_time_ptr before(
+        X509_gmtime_adj(nullptr, -std::chrono::seconds(std::chrono::hours(1)).count()));
+    const asn1_time_ptr after(
+        X509_gmtime_adj(nullptr, std::chrono::seconds(std::chrono::hours(24 * 7)).count()));
+    const ocsp_basic_ptr basic(OCSP_BASICRESP_new());
+    const ocsp_id_ptr id(OCSP_cert_to_id(EVP_sha1(), chain->front().get(), by->certificate.get()));
+    const int status = revoked ? V_OCSP_CERTSTATUS_REVOKED : V_OCSP_CERTSTATUS_GOOD;
+    const bool own_digest = EVP_PKEY_get_base_id(by->key.get()) == EVP_PKEY_ED25519;
+    const bool fine = OCSP_basic_add1_status(
+                          basic.get(), id.get(), status, OCSP_REVOKED_STATUS_UNSPECIFIED,
+                          revoked ? before.get() : nullptr, before.get(), after.get()) != nullptr &&
+                      OCSP_basic_sign(basic.get(), by->certificate.get(), by->key.get(),
+                                      own_digest ? nullptr : EVP_sha256(), nullptr, 0) == 1;
+    const ocsp_response_ptr whole(
+        OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get()));
+    unsigned char* bytes = nullptr;
+    const int size = fine ? i2d_OCSP_RESPONSE(whole.get(), &bytes) : -1;
+    if (size <= 0) {
+        return fail(bad_credentials("the OCSP response cannot be made"));
+    }
+    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    OPENSSL_free(bytes);
+    return der;
 }
 
 } // namespace runnel::inline v0::tls

@@ -93,11 +93,10 @@ result<client_config> client_config::make(client_options options) {
     const auto made = std::make_shared<state>();
     made->options = std::move(options);
     made->log = std::move(*log);
-    auto checked = make_client_context(*made);
+    const auto checked = context_for(made, &make_client_context);
     if (!checked) {
         return fail(checked.error());
     }
-    library::local().keep(made, std::move(*checked));
     return client_config(made);
 }
 
@@ -116,11 +115,10 @@ result<server_config> make_server(server_options options, std::shared_ptr<ticket
     made->options = std::move(options);
     made->tickets = std::move(tickets);
     made->log = std::move(*log);
-    auto checked = make_server_context(*made);
+    const auto checked = context_for(made, &make_server_context);
     if (!checked) {
         return fail(checked.error());
     }
-    library::local().keep(made, std::move(*checked));
     return server_config(made);
 }
 

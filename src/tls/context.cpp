@@ -3,6 +3,7 @@
 
 #include "engine.hpp"
 #include "failure.hpp"
+#include "fast_aead.hpp"
 #include "key_log.hpp"
 #include "runnel/tls/error.hpp"
 
@@ -182,7 +183,9 @@ result<ssl_ctx_ptr> make_basic_context(const common_options& options, key_log* l
     if (options.least > options.greatest) {
         return fail(errc::invalid_argument, "the least version of TLS is above the greatest");
     }
-    ssl_ctx_ptr ctx(SSL_CTX_new_ex(library::local().get(), nullptr, TLS_method()));
+    const library& own = library::local();
+    const bool fast = options.fast_aead && own.has_fast_aead();
+    ssl_ctx_ptr ctx(SSL_CTX_new_ex(own.get(), fast ? fast_aead_query : nullptr, TLS_method()));
     if (ctx == nullptr) {
         return fail(bad_credentials("OpenSSL gives no context"));
     }
@@ -199,8 +202,7 @@ result<ssl_ctx_ptr> make_basic_context(const common_options& options, key_log* l
     SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_clear_mode(c, SSL_MODE_AUTO_RETRY);
-    SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                            SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (log != nullptr) {
         SSL_CTX_set_ex_data(c, log_index(), log);
         SSL_CTX_set_keylog_callback(c, &log_keys);

@@ -37,6 +37,21 @@ struct prepared_session {
                                                       const std::string& host);
 [[nodiscard]] result<prepared_session> prepare_server(const server_config& config);
 
+/// The context of a configuration on this thread, which `make` makes when it is first asked for.
+template <class State>
+[[nodiscard]] result<std::shared_ptr<context>>
+context_for(const std::shared_ptr<State>& config,
+            result<std::shared_ptr<context>> (*make)(const State& config)) {
+    if (auto known = library::local().find(config.get()); known != nullptr) {
+        return known;
+    }
+    auto made = make(*config);
+    if (made) {
+        library::local().keep(config, *made);
+    }
+    return made;
+}
+
 /// Makes what this thread needs for a configuration, which also checks it.
 [[nodiscard]] result<std::shared_ptr<context>>
 make_client_context(const client_config::state& config);
@@ -63,6 +78,9 @@ make_server_context(const server_config::state& config);
 
 /// The names of application protocols as they stand in the extension.
 [[nodiscard]] result<std::string> encode_alpn(const std::vector<std::string>& names);
+
+/// The callback of a client for the OCSP response of the server.
+int on_staple(SSL* ssl, void* argument);
 
 /// The callback of `SSL_CTX_set_verify`: notes why a certificate is refused, for the error of the
 /// handshake.

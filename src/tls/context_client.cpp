@@ -73,6 +73,10 @@ result<std::shared_ptr<context>> make_client_context(const client_config::state&
     }
     const bool looks = options.verify || !options.pins.empty();
     SSL_CTX_set_verify(c, looks ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, looks ? &on_verify : nullptr);
+    if (options.verify && options.staple != staple_check::ignored) {
+        SSL_CTX_set_tlsext_status_type(c, TLSEXT_STATUSTYPE_ocsp);
+        SSL_CTX_set_tlsext_status_cb(c, &on_staple);
+    }
     if (options.own.has_value()) {
         const auto shown = use_identity(c, *options.own);
         if (!shown) {
@@ -97,19 +101,14 @@ result<std::shared_ptr<context>> make_client_context(const client_config::state&
 
 result<prepared_session> prepare_client(const client_config& config, const std::string& host) {
     const auto& state = config.shared();
-    auto made = library::local().find(state.get());
-    if (made == nullptr) {
-        auto fresh = make_client_context(*state);
-        if (!fresh) {
-            return fail(fresh.error());
-        }
-        made = *fresh;
-        library::local().keep(state, made);
+    auto made = context_for(state, &make_client_context);
+    if (!made) {
+        return fail(made.error());
     }
     prepared_session ready;
     ready.config = state;
-    ready.made = made;
-    ready.ssl.reset(SSL_new(made->ctx.get()));
+    ready.made = *made;
+    ready.ssl.reset(SSL_new((*made)->ctx.get()));
     const client_options& options = config.options();
     ready.name = plain_name(options.server_name.empty() ? host : options.server_name);
     const auto named = expect_name(ready.ssl.get(), options, ready.name);
@@ -117,7 +116,7 @@ result<prepared_session> prepare_client(const client_config& config, const std::
         return fail(named.error());
     }
     if (options.resumption) {
-        const ssl_session_ptr before = made->sessions.take(ready.name);
+        const ssl_session_ptr before = (*made)->sessions.take(ready.name);
         if (before != nullptr) {
             SSL_set_session(ready.ssl.get(), before.get());
         }

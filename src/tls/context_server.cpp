@@ -2,7 +2,7 @@
 #include "context.hpp"
 
 #include "certificate_names.hpp"
-#include "runnel/async/loop.hpp"
+#include "engine.hpp"
 #include "runnel/core/random.hpp"
 #include "runnel/tls/error.hpp"
 #include "ticket_keys.hpp"
@@ -61,24 +61,20 @@ int staple_status(SSL* ssl, void* /*argument*/) {
     return SSL_TLSEXT_ERR_OK;
 }
 
-time_point now() {
-    const loop* here = loop::current_or_null();
-    return here != nullptr ? here->now() : time_point{};
-}
-
 /// Gives libssl the key for a ticket: 1 for use, 2 for use and a new ticket, 0 for none, -1 for a
 /// failure.
 int use_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                    EVP_MAC_CTX* mac, int encrypting) {
     constexpr std::size_t iv_size = 16;
     const context& made = context_of(ssl);
+    const time_point now = engine::of(ssl).now;
     ticket_keys::found_key found{};
     if (encrypting == 1) {
-        found.material = made.tickets->current(now());
+        found.material = made.tickets->current(now);
         std::memcpy(name, found.material.name.data(), found.material.name.size());
         secure_random(std::as_writable_bytes(std::span(iv, iv_size)));
     } else {
-        auto known = made.tickets->find(name, now());
+        auto known = made.tickets->find(name, now);
         if (!known.has_value()) {
             return 0;
         }
@@ -207,19 +203,14 @@ result<std::shared_ptr<context>> make_server_context(const server_config::state&
 
 result<prepared_session> prepare_server(const server_config& config) {
     const auto& state = config.shared();
-    auto made = library::local().find(state.get());
-    if (made == nullptr) {
-        auto fresh = make_server_context(*state);
-        if (!fresh) {
-            return fail(fresh.error());
-        }
-        made = *fresh;
-        library::local().keep(state, made);
+    auto made = context_for(state, &make_server_context);
+    if (!made) {
+        return fail(made.error());
     }
     prepared_session ready;
     ready.config = state;
-    ready.made = made;
-    ready.ssl.reset(SSL_new(made->groups.front().ctx.get()));
+    ready.made = *made;
+    ready.ssl.reset(SSL_new((*made)->groups.front().ctx.get()));
     SSL_set_accept_state(ready.ssl.get());
     return ready;
 }

@@ -2,9 +2,12 @@
 #include "core.hpp"
 
 #include "../flow/detached.hpp"
+#include "runnel/async/blocking.hpp"
 #include "runnel/async/deadline.hpp"
 #include "runnel/async/sleep.hpp"
 #include "runnel/tls/error.hpp"
+
+#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <array>
@@ -46,11 +49,35 @@ task<result<void>> core::exchange_output() {
     co_return result<void>();
 }
 
+/// Goes on with the handshake as far as the input reaches, here or on a thread of the pool.
+task<result<engine::status>> core::step_of_handshake() {
+    tls.now = loop::current().now();
+    if (!on_pool_ || !tls.has_input()) {
+        co_return tls.handshake();
+    }
+    engine::status now = engine::status::blocked;
+    OSSL_LIB_CTX* used = library::local().get();
+    tls.leave_thread();
+    const result<void> ran = co_await run_blocking([&] {
+        now = tls.handshake();
+        OPENSSL_thread_stop_ex(used); // what OpenSSL keeps for the thread must not outlive `used`
+    });
+    tls.return_to_thread();
+    if (!ran) {
+        co_return fail(ran.error());
+    }
+    co_return now;
+}
+
 task<result<void>> core::handshake(std::size_t limit) {
     std::size_t received = 0;
     std::optional<error> write_failure;
     for (;;) {
-        const engine::status now = tls.handshake();
+        const result<engine::status> stepped = co_await step_of_handshake();
+        if (!stepped) {
+            co_return fail(stepped.error());
+        }
+        const engine::status now = *stepped;
         if (now == engine::status::done) {
             co_return result<void>(); // what the engine still has to say goes out by itself
         }
@@ -93,14 +120,20 @@ task<void> core::send(std::shared_ptr<core> self) {
     while (!c.aborted_ && !c.write_error_.has_value()) {
         c.fill();
         if (!c.tls.output().empty()) {
-            buffer_list pieces = front_of(c.tls.output());
+            c.sent_in_turn_ = loop::current().statistics().polls;
+        }
+        if (c.tls.output().size() == 1) { // the common case, short
             const write_result sent =
-                co_await writev_awaiter(*c.below, std::move(pieces), c.nodelay_);
-            if (c.aborted_) {
+                co_await write_awaiter(*c.below, c.tls.output().front().share(), c.nodelay_);
+            if (!c.note_sent(sent)) {
                 break;
             }
-            c.tls.output().consume(sent.accepted());
-            if (!sent && !c.note_failure(sent.error())) {
+            continue;
+        }
+        if (!c.tls.output().empty()) {
+            const write_result sent =
+                co_await writev_awaiter(*c.below, front_of(c.tls.output()), c.nodelay_);
+            if (!c.note_sent(sent)) {
                 break;
             }
             continue;
@@ -143,6 +176,15 @@ task<void> core::send(std::shared_ptr<core> self) {
     c.sending_ = false;
 }
 
+/// Drops what the flow below took. False if nothing more is to be sent.
+bool core::note_sent(const write_result& sent) {
+    if (aborted_) {
+        return false;
+    }
+    tls.output().consume(sent.accepted());
+    return sent.has_value() || note_failure(sent.error());
+}
+
 /// The flow below takes no more. False if that is no failure of it.
 bool core::note_failure(const error& why) {
     if (aborted_ || is_stopped(why)) {
@@ -178,10 +220,24 @@ void core::write(write_operation& op) {
     }
     writer_ = &op;
     nodelay_ = nodelay_ || op.nodelay();
-    if (sending_) {
+    const bool gathers = sent_in_turn_ == loop::current().statistics().polls && !nodelay_;
+    if (sending_ || gathers) {
         fill();
-    } else {
+    }
+    if (!sending_ && (!gathers || writer_ != nullptr)) {
         start_sending();
+    } else if (!sending_ && !gathering_) {
+        gathering_ = true;
+        run_detached(send_later(shared_from_this()), "TLS sender");
+    }
+}
+
+/// The first records of a turn leave at once; what is written later in it leaves together.
+task<void> core::send_later(std::shared_ptr<core> self) {
+    co_await yield();
+    self->gathering_ = false;
+    if (!self->tls.output().empty()) {
+        self->start_sending();
     }
 }
 

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -31,10 +32,10 @@ constexpr std::size_t input_chunk = std::size_t{64} * 1024;
 /// other reads them. They hold the core, and live on for a while when the flow above is gone.
 class core : public std::enable_shared_from_this<core> {
 public:
-    core(flow_ptr transport, prepared_session ready, bool passes_half_close)
+    core(flow_ptr transport, prepared_session ready, const common_options& options)
         : below(std::move(transport)), config_(std::move(ready.config)),
           made_(std::move(ready.made)), tls(std::move(ready.ssl)),
-          half_close_below_(passes_half_close) {
+          half_close_below_(options.half_close_below), on_pool_(options.handshake_on_pool) {
         tls.session_key = std::move(ready.name);
     }
 
@@ -71,9 +72,11 @@ private:
     enum class waiting_for : std::uint8_t { flush, shutdown, close };
 
     static task<void> send(std::shared_ptr<core> self);
+    static task<void> send_later(std::shared_ptr<core> self);
     static task<void> receive(std::shared_ptr<core> self);
     static task<void> finish_close(std::shared_ptr<core> self);
     task<result<void>> exchange_output();
+    task<result<engine::status>> step_of_handshake();
 
     void start_receiving();
     void fill();
@@ -81,6 +84,7 @@ private:
     void digest();
     void keep_or_drop();
     void advance();
+    [[nodiscard]] bool note_sent(const write_result& sent);
     [[nodiscard]] bool note_failure(const error& why);
     [[nodiscard]] bool wants_input() const noexcept;
     [[nodiscard]] bool overfull() const noexcept;
@@ -90,12 +94,16 @@ private:
     write_operation* writer_ = nullptr;
     control_operation* control_ = nullptr;
     std::optional<error> write_error_; // of the flow below
+    /// The turn of the loop in which records last left.
+    std::uint64_t sent_in_turn_ = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t flushes_asked_ = 0;
     std::uint64_t flushes_done_ = 0;
     waiting_for control_kind_ = waiting_for::flush;
     bool half_close_below_;
+    bool on_pool_; // the steps of the handshake
     bool nodelay_ = false;
     bool sending_ = false;
+    bool gathering_ = false; // records wait for the end of the turn
     bool receiving_ = false;
     bool discarding_ = false; // the reader wants no more
     bool closing_ = false;    // a close has begun

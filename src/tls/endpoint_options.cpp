@@ -53,6 +53,7 @@ result<void> read_common(const endpoint& place, common_options& options) {
         place.params().duration("handshake-timeout", options.handshake_timeout, duration(1));
     const auto resume = place.params().flag("resume", true);
     const auto half_close = place.params().flag("half-close", true);
+    const auto pool = place.params().flag("pool", false);
     if (!least || !greatest) {
         return fail(least ? greatest.error() : least.error());
     }
@@ -62,6 +63,10 @@ result<void> read_common(const endpoint& place, common_options& options) {
     if (!resume || !half_close) {
         return fail(resume ? half_close.error() : resume.error());
     }
+    if (!pool) {
+        return fail(pool.error());
+    }
+    options.handshake_on_pool = *pool;
     options.least = *least;
     options.greatest = *greatest;
     options.handshake_timeout = *timeout;
@@ -108,6 +113,20 @@ result<client_certificates> asked_of(const endpoint& place) {
     return fail(given->bad("none, optional or required"));
 }
 
+result<staple_check> staple_of(const endpoint& place) {
+    const parameter* given = place.params().find("staple");
+    if (given == nullptr || given->text() == "checked") {
+        return staple_check::checked;
+    }
+    if (given->text() == "required") {
+        return staple_check::required;
+    }
+    if (given->text() == "ignored") {
+        return staple_check::ignored;
+    }
+    return fail(given->bad("ignored, checked or required"));
+}
+
 } // namespace
 
 result<client_options> client_options_of(const endpoint& place) {
@@ -119,9 +138,11 @@ result<client_options> client_options_of(const endpoint& place) {
     auto authorities = file_of(place, "ca");
     auto lists = file_of(place, "crl");
     auto own = identities_of(place);
-    if (!verify) {
-        return fail(verify.error());
+    const auto staple = staple_of(place);
+    if (!verify || !staple) {
+        return fail(verify ? staple.error() : verify.error());
     }
+    options.staple = *staple;
     if (!authorities || !lists) {
         return fail(authorities ? lists.error() : authorities.error());
     }

@@ -2,6 +2,7 @@
 #include "engine.hpp"
 
 #include "failure.hpp"
+#include "library.hpp"
 #include "runnel/tls/error.hpp"
 
 #include <openssl/err.h>
@@ -65,6 +66,9 @@ engine::engine(ssl_ptr ssl) : ssl_(std::move(ssl)) {
 }
 
 engine::~engine() {
+    if (keeps_buffers_) {
+        library::local().keepers.remove(*this);
+    }
     if (!failure_.has_value()) {
         // libssl takes a session that ends without this for a failed one, not to be resumed.
         SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -88,6 +92,32 @@ void engine::receive(buffer ciphertext) {
 void engine::receive_end(error how) {
     if (!input_end_.has_value()) {
         input_end_ = std::move(how);
+    }
+}
+
+std::size_t engine::luggage::take(std::span<std::byte> target) noexcept {
+    const std::size_t size = std::min(target.size(), input.size() - consumed);
+    std::copy_n(input.begin() + static_cast<std::ptrdiff_t>(consumed), size, target.begin());
+    consumed += size;
+    return size;
+}
+
+void engine::leave_thread() {
+    luggage packed;
+    packed.input.resize(input_.bytes());
+    static_cast<void>(input_.copy_out(packed.input));
+    away_ = std::move(packed);
+}
+
+void engine::return_to_thread() {
+    const luggage packed = std::move(*away_);
+    away_.reset();
+    const std::span<const std::byte> left = std::span(packed.input).subspan(packed.consumed);
+    if (!left.empty()) {
+        input_.push_front(buffer::copy_of(left));
+    }
+    if (!packed.output.empty()) {
+        output_.push_back(buffer::copy_of(packed.output));
     }
 }
 
@@ -134,6 +164,22 @@ std::size_t engine::next_size() noexcept {
     return std::clamp<std::size_t>(length, 1, record_plain);
 }
 
+/// What every call of libssl that moves data needs: room for records, and no old errors.
+void engine::prepare_call() noexcept {
+    if (!keeps_buffers_) {
+        keeps_buffers_ = true;
+        library::local().keepers.admit(*this);
+    }
+    if (ERR_peek_error() != 0) { // costs a third of clearing what is clear
+        ERR_clear_error();
+    }
+}
+
+void engine::release_buffers() noexcept {
+    keeps_buffers_ = false;
+    SSL_free_buffers(ssl_.get()); // but not those that hold a part of a record
+}
+
 engine::status engine::handshake() {
     while (!failure_.has_value()) {
         ERR_clear_error();
@@ -141,6 +187,7 @@ engine::status engine::handshake() {
         const int returned = SSL_do_handshake(ssl_.get());
         if (returned == 1 && !flooded_) {
             established_ = true;
+            release_buffers();
             return status::done;
         }
         if (step(returned) == status::finished) {
@@ -203,7 +250,7 @@ engine::status engine::read_into(std::span<std::byte> target, std::size_t& count
                                : *input_end_);
             break;
         }
-        ERR_clear_error();
+        prepare_call();
         const std::size_t before = input_.bytes();
         const int returned = SSL_read_ex(ssl_.get(), target.data(), target.size(), &count);
         if (returned == 1 && !flooded_) {
@@ -245,7 +292,7 @@ bool engine::write(write_operation& op, std::size_t limit) {
         if (++records_written_ % records_per_key == 0) {
             static_cast<void>(update_keys(false));
         }
-        ERR_clear_error();
+        prepare_call();
         std::size_t written = 0;
         if (SSL_write_ex(ssl_.get(), piece.data(), piece.size(), &written) != 1) {
             fail_session();
@@ -259,7 +306,7 @@ bool engine::write(write_operation& op, std::size_t limit) {
 void engine::close_notify() {
     if (!close_sent_ && !failure_.has_value()) {
         close_sent_ = true;
-        ERR_clear_error();
+        prepare_call();
         SSL_shutdown(ssl_.get());
         ERR_clear_error();
     }
@@ -281,7 +328,8 @@ result<void> engine::update_keys(bool ask_peer) {
 int engine::bio_read(BIO* bio, char* target, std::size_t size, std::size_t* count) {
     auto& self = *static_cast<engine*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    *count = self.input_.copy_out({reinterpret_cast<std::byte*>(target), size});
+    const std::span room(reinterpret_cast<std::byte*>(target), size);
+    *count = self.away_.has_value() ? self.away_->take(room) : self.input_.copy_out(room);
     if (*count == 0) {
         BIO_set_retry_read(bio);
         return 0;
@@ -292,8 +340,12 @@ int engine::bio_read(BIO* bio, char* target, std::size_t size, std::size_t* coun
 int engine::bio_write(BIO* bio, const char* source, std::size_t size, std::size_t* count) {
     auto& self = *static_cast<engine*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    self.output_.push_back(
-        buffer::copy_of(std::span(reinterpret_cast<const std::byte*>(source), size)));
+    const std::span bytes(reinterpret_cast<const std::byte*>(source), size);
+    if (self.away_.has_value()) {
+        self.away_->output.insert(self.away_->output.end(), bytes.begin(), bytes.end());
+    } else {
+        self.output_.push_back_compact(buffer::copy_of(bytes));
+    }
     *count = size;
     return 1;
 }
@@ -313,15 +365,19 @@ const BIO_METHOD* engine::bio_method() {
     return method;
 }
 
+/// A message of the handshake protocol came after the handshake.
+void engine::note_idle_message() noexcept {
+    flooded_ = flooded_ || ++idle_messages_ > idle_messages_most;
+}
+
 void engine::on_message(int sent, int /*version*/, int type, const void* data, std::size_t size,
                         SSL* ssl, void* /*argument*/) {
     const auto* bytes = static_cast<const std::uint8_t*>(data);
     if (type == SSL3_RT_ALERT && size == 2 && sent == outgoing && bytes[0] == SSL3_AL_FATAL) {
         of(ssl).alert_sent_ = bytes[1];
     }
-    if (engine& self = of(ssl);
-        type == SSL3_RT_HANDSHAKE && sent != outgoing && self.established_) {
-        self.flooded_ = self.flooded_ || ++self.idle_messages_ > idle_messages_most;
+    if (type == SSL3_RT_HANDSHAKE && sent != outgoing && of(ssl).established_) {
+        of(ssl).note_idle_message();
     }
 }
 

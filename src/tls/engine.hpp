@@ -3,6 +3,7 @@
 
 #include "ossl.hpp"
 
+#include "runnel/async/time.hpp"
 #include "runnel/core/buffer.hpp"
 #include "runnel/core/buffer_list.hpp"
 #include "runnel/core/error.hpp"
@@ -13,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace runnel::inline v0::tls {
 
@@ -36,6 +38,15 @@ public:
     };
 
     [[nodiscard]] status handshake();
+
+    /// Between these two the engine touches nothing that belongs to the thread of its loop, so that
+    /// `handshake` may be called on another.
+    void leave_thread();
+    void return_to_thread();
+    /// The loop's time, for what the callbacks of a handshake decide by it.
+    time_point now{};
+    /// Whether bytes of the peer wait to be looked at.
+    [[nodiscard]] bool has_input() const noexcept { return !input_.empty(); }
 
     /// What came from the transport, in order, and how it ended.
     void receive(buffer ciphertext);
@@ -69,6 +80,9 @@ public:
     /// Called when a certificate of the peer is refused. The first reason counts.
     void note_refusal(error why);
 
+    /// Gives libssl's buffers for records back until the next use.
+    void release_buffers() noexcept;
+
     /// Under which a client keeps this session for the next time.
     std::string session_key;
 
@@ -76,6 +90,8 @@ private:
     [[nodiscard]] bool input_ready() noexcept;
     [[nodiscard]] std::size_t next_size() noexcept;
     [[nodiscard]] status step(int returned);
+    void prepare_call() noexcept;
+    void note_idle_message() noexcept;
     void fail_session();
     void finish_reading(error why);
     static int bio_read(BIO* bio, char* target, std::size_t size, std::size_t* count);
@@ -87,6 +103,15 @@ private:
 
     buffer_queue input_;
     buffer_queue output_;
+    /// Input and output while the engine is away: buffers belong to one thread.
+    struct luggage {
+        std::vector<std::byte> input;
+        std::size_t consumed = 0;
+        std::vector<std::byte> output;
+
+        std::size_t take(std::span<std::byte> target) noexcept;
+    };
+    std::optional<luggage> away_;
     ssl_ptr ssl_;
     std::optional<error> input_end_;
     std::optional<error> read_end_;
@@ -97,6 +122,7 @@ private:
     std::uint32_t idle_messages_ = 0;
     bool framing_ = true;      // until something comes that is no record
     bool established_ = false; // the handshake is done
+    bool keeps_buffers_ = false;
     bool close_sent_ = false;
     bool flooded_ = false;
 };

@@ -83,6 +83,10 @@ std::string_view words_of(fault what) noexcept {
         return "the certificate was revoked";
     case fault::no_revocation_list:
         return "no valid revocation list of the certificate's issuer";
+    case fault::staple_missing:
+        return "the server proves by no OCSP response that its certificate was not revoked";
+    case fault::bad_staple:
+        return "the server's OCSP response about its certificate cannot be trusted";
     case fault::weak_key:
         return "a key or signature in the chain is too weak";
     case fault::bad_signature:

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "library.hpp"
 
+#include "engine.hpp"
+#include "fast_aead.hpp"
 #include "runnel/core/check.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace runnel::inline v0::tls {
@@ -32,8 +35,23 @@ void client_sessions::put(const std::string& host, ssl_session_ptr session) {
     sessions_.emplace(host, std::move(session));
 }
 
+void buffer_keepers::admit(engine& one) noexcept {
+    engine*& place = all_[next_++ % most];
+    if (place != nullptr) {
+        place->release_buffers();
+    }
+    place = &one;
+}
+
+void buffer_keepers::remove(const engine& one) noexcept {
+    std::ranges::replace(all_, &one, nullptr);
+}
+
 library::library() : library_(OSSL_LIB_CTX_new()) {
     check(library_ != nullptr, "OpenSSL gives a library context");
+    standard_.reset(OSSL_PROVIDER_load(library_.get(), "default"));
+    check(standard_ != nullptr, "OpenSSL has its own algorithms");
+    fast_aead_ = add_fast_aead(library_.get());
 }
 
 library::~library() {

@@ -3,6 +3,7 @@
 
 #include "ossl.hpp"
 
+#include <array>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 
 namespace runnel::inline v0::tls {
 
+class engine;
 class ticket_keys;
 struct client_options;
 
@@ -49,6 +51,21 @@ struct context {
     std::weak_ptr<const void> owner; // the configuration; without it the context is dropped
 };
 
+/// The sessions of a thread that keep libssl's buffers for records, 17 KiB each way, from one use
+/// to the next: the few that began to work last. So sessions that work allocate nothing, and those
+/// that wait take little memory.
+class buffer_keepers {
+public:
+    /// Lets `one` keep them, and takes them from another if there are too many.
+    void admit(engine& one) noexcept;
+    void remove(const engine& one) noexcept;
+
+private:
+    static constexpr std::size_t most = 16;
+    std::array<engine*, most> all_{};
+    std::size_t next_ = 0;
+};
+
 /// OpenSSL for one thread: a library context of its own, so that threads do not meet at its locks,
 /// and the contexts made in it.
 class library {
@@ -57,9 +74,14 @@ public:
 
     [[nodiscard]] OSSL_LIB_CTX* get() const noexcept { return library_.get(); }
 
+    /// Whether there is a faster AES-GCM than OpenSSL's own: fast_aead.hpp.
+    [[nodiscard]] bool has_fast_aead() const noexcept { return fast_aead_ != nullptr; }
+
     /// The context of a configuration, or null.
     [[nodiscard]] std::shared_ptr<context> find(const void* configuration);
     void keep(const std::shared_ptr<const void>& configuration, std::shared_ptr<context> made);
+
+    buffer_keepers keepers;
 
     library(const library&) = delete;
     library& operator=(const library&) = delete;
@@ -69,6 +91,8 @@ private:
     ~library();
 
     lib_ctx_ptr library_;
+    provider_ptr standard_; // which would not be loaded by itself beside another
+    provider_ptr fast_aead_;
     std::map<const void*, std::shared_ptr<context>> contexts_;
 };
 

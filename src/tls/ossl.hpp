@@ -3,6 +3,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
+#include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -30,5 +31,6 @@ using x509_store_ptr = std::unique_ptr<X509_STORE, free_with<&X509_STORE_free>>;
 using cipher_ptr = std::unique_ptr<EVP_CIPHER, free_with<&EVP_CIPHER_free>>;
 using key_ptr = std::unique_ptr<EVP_PKEY, free_with<&EVP_PKEY_free>>;
 using lib_ctx_ptr = std::unique_ptr<OSSL_LIB_CTX, free_with<&OSSL_LIB_CTX_free>>;
+using provider_ptr = std::unique_ptr<OSSL_PROVIDER, free_with<&OSSL_PROVIDER_unload>>;
 
 } // namespace runnel::inline v0::tls

@@ -135,8 +135,7 @@ private:
 /// Does the handshake, and makes a session of what came of it.
 task<result<session_ptr>> begin(flow_ptr below, prepared_session ready,
                                 const common_options& options) {
-    const auto state =
-        std::make_shared<core>(std::move(below), std::move(ready), options.half_close_below);
+    const auto state = std::make_shared<core>(std::move(below), std::move(ready), options);
     const result<void> done =
         co_await with_timeout(options.handshake_timeout, state->handshake(options.handshake_bytes));
     if (!done) {

@@ -2,8 +2,6 @@
 //
 // Sessions on transports that fail in every way, with peers that do not play by the rules.
 
-#include "context.hpp"
-#include "engine.hpp"
 #include "test_pair.hpp"
 
 #include "runnel/async/deadline.hpp"
@@ -219,6 +217,10 @@ TEST_F(Session, AResetOfTheTransportAnywhereIsAReset) {
         const ends all = converse({.what = plan::kind::reset, .at = at}, {});
         EXPECT_EQ(all.client, errc::reset) << at << ": " << all.client.message();
     }
+    for (std::size_t at = 0; at + varies < whole.server_saw; at += 17) {
+        const ends all = converse({}, {.what = plan::kind::reset, .at = at});
+        EXPECT_EQ(all.server, errc::reset) << at << ": " << all.server.message();
+    }
 }
 
 TEST_F(Session, AHandshakeMayBeCancelledAtEveryStep) {
@@ -239,6 +241,54 @@ TEST_F(Session, AHandshakeMayBeCancelledAtEveryStep) {
             EXPECT_TRUE(ours || !theirs || turns > 1);
         });
     }
+}
+
+TEST_F(Session, AReadThatIsCancelledInTheMiddleOfARecordLosesNothing) {
+    run_virtually([&]() -> task<void> {
+        auto pipe = make_pipe();
+        auto slow = make_pipe();
+        // The client's bytes arrive one by one, each a millisecond after the other.
+        const auto carry = [&]() -> task<void> {
+            for (;;) {
+                auto data = co_await slow.second->read(1);
+                if (!data || !co_await sleep_for(1ms)) {
+                    break;
+                }
+                static_cast<void>(co_await pipe.first->write(std::move(*data)));
+            }
+        };
+        const auto back = [&]() -> task<void> {
+            for (;;) {
+                auto data = co_await pipe.first->read();
+                if (!data) {
+                    break;
+                }
+                static_cast<void>(co_await slow.second->write(std::move(*data)));
+            }
+        };
+        const auto talk = [&]() -> task<void> {
+            auto both = co_await when_all(client(std::move(slow.first), from_, "server.test"),
+                                          server(std::move(pipe.second), to_));
+            EXPECT_TRUE(std::get<0>(both) && std::get<1>(both));
+            session& a = **std::get<0>(both);
+            session& b = **std::get<1>(both);
+            EXPECT_TRUE(co_await a.write(buffer::copy_of("hello")));
+            int cancelled = 0;
+            for (;;) {
+                const auto data = co_await with_timeout(3ms, b.read());
+                if (data) {
+                    EXPECT_EQ(data->view(), "hello");
+                    break;
+                }
+                EXPECT_EQ(data.error(), errc::timed_out);
+                ++cancelled;
+            }
+            EXPECT_GT(cancelled, 5);
+            a.abort();
+            b.abort();
+        };
+        co_await when_all(talk(), carry(), back());
+    });
 }
 
 TEST_F(Session, ASilentPeerIsGivenUpAfterTheDeadline) {
@@ -334,71 +384,6 @@ TEST_F(Session, AStreamIsUpgradedInItsMiddle) {
                                       server(std::move(pipe.second), to_));
         EXPECT_TRUE(std::get<0>(both) && std::get<1>(both));
     });
-}
-
-/// Two engines, and what carries their bytes.
-class Engines : public Session {
-protected:
-    Engines()
-        : a_ready_(prepare_client(from_, "server.test").value()),
-          b_ready_(prepare_server(to_).value()), a_(std::move(a_ready_.ssl)),
-          b_(std::move(b_ready_.ssl)) {
-        for (int flight = 0; flight < 4; ++flight) {
-            static_cast<void>(a_.handshake());
-            carry(a_, b_);
-            static_cast<void>(b_.handshake());
-            carry(b_, a_);
-        }
-    }
-
-    static void carry(engine& from, engine& to) {
-        while (!from.output().empty()) {
-            to.receive(from.output().pop_front());
-        }
-    }
-
-    static engine::status read_from(engine& at) {
-        buffer data;
-        return at.read(data, 0);
-    }
-
-    prepared_session a_ready_;
-    prepared_session b_ready_;
-    engine a_;
-    engine b_;
-};
-
-TEST_F(Engines, AFloodOfKeyUpdatesEndsTheSession) {
-    EXPECT_EQ(read_from(b_), engine::status::blocked);
-    for (int i = 0; i < 40; ++i) {
-        EXPECT_TRUE(a_.update_keys(false));
-        static_cast<void>(a_.handshake()); // sends it without data
-        carry(a_, b_);
-    }
-    ASSERT_EQ(read_from(b_), engine::status::finished);
-    EXPECT_EQ(b_.read_end()->code(), make_error_code(fault::flood));
-}
-
-TEST_F(Engines, AnOversizeRecordEndsTheSession) {
-    std::string record("\x17\x03\x03\x48\x00", 5);
-    record.resize(5 + 0x4800, 'x');
-    b_.receive(buffer::copy_of(record));
-    ASSERT_EQ(read_from(b_), engine::status::finished);
-    EXPECT_EQ(b_.read_end()->kind(), errc::protocol_error);
-}
-
-TEST_F(Engines, AnEmptyForgedRecordEndsTheSession) {
-    b_.receive(buffer::copy_of(std::string("\x17\x03\x03\x00\x00", 5)));
-    ASSERT_EQ(read_from(b_), engine::status::finished);
-    EXPECT_EQ(b_.read_end()->kind(), errc::protocol_error);
-}
-
-TEST_F(Engines, APieceOfARecordIsWaitedFor) {
-    b_.receive(buffer::copy_of(std::string("\x17\x03", 2)));
-    EXPECT_EQ(read_from(b_), engine::status::blocked);
-    b_.receive_end(errc::end);
-    ASSERT_EQ(read_from(b_), engine::status::finished);
-    EXPECT_EQ(*b_.read_end(), errc::truncated);
 }
 
 } // namespace

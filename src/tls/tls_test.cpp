@@ -133,6 +133,34 @@ TEST(Tls, ARevokedCertificateIsRefused) {
     EXPECT_TRUE(is(error_of(shake_hands(client, server).client), fault::no_revocation_list));
 }
 
+TEST(Tls, AStapledOcspResponseIsChecked) {
+    test_authority all;
+    server_options server = all.server();
+    client_options client = all.client();
+    for (const version only : {version::tls_1_2, version::tls_1_3}) {
+        server.least = server.greatest = only;
+        client.staple = staple_check::required;
+        server.ocsp_response.clear();
+        EXPECT_TRUE(is(error_of(shake_hands(client, server).client), fault::staple_missing));
+        server.ocsp_response = make_ocsp_response(all.authority, all.own.chain, false).value();
+        const handshakes good = shake_hands(client, server);
+        EXPECT_TRUE(good.client && good.server);
+        client.staple = staple_check::checked;
+        server.ocsp_response = make_ocsp_response(all.authority, all.own.chain, true).value();
+        EXPECT_TRUE(is(error_of(shake_hands(client, server).client), fault::revoked));
+        server.ocsp_response =
+            make_ocsp_response(test_authority().authority, all.own.chain, false).value();
+        EXPECT_TRUE(is(error_of(shake_hands(client, server).client), fault::bad_staple));
+        const auto other = make_certificate(all.authority, request_for("other.test")).value();
+        server.ocsp_response = make_ocsp_response(all.authority, other.chain, false).value();
+        EXPECT_TRUE(is(error_of(shake_hands(client, server).client), fault::bad_staple));
+        server.ocsp_response = "rubbish";
+        EXPECT_TRUE(is(error_of(shake_hands(client, server).client), fault::bad_staple));
+        client.staple = staple_check::ignored;
+        EXPECT_TRUE(shake_hands(client, server).client);
+    }
+}
+
 TEST(Tls, ThePeerLearnsByAnAlertWhatIsWrong) {
     test_authority all;
     const handshakes done = shake_hands(all.client(), all.server(), "other.test");
@@ -246,6 +274,60 @@ TEST(Tls, KeysOfTwoKindsForOneNameStandSideBySide) {
     const handshakes done = shake_hands(all.client(), server);
     ASSERT_TRUE(done.client);
     EXPECT_EQ(describe_certificate(done.client_info.peer_chain[0])->key, "ECDSA, 256 bits");
+}
+
+TEST(Tls, HandshakesMayBeComputedOnThePool) {
+    test_authority all;
+    client_options connecting = all.client();
+    server_options accepting = all.server();
+    connecting.handshake_on_pool = accepting.handshake_on_pool = true;
+    accepting.clients = client_certificates::optional;
+    accepting.client_authorities = all.authority.chain;
+    connecting.own = make_certificate(all.authority, request_for("client")).value();
+    const auto from = client_config::make(connecting).value();
+    const auto to = server_config::make(accepting).value();
+    // Real threads need a real loop.
+    auto made = loop::create({.backend = backend_kind::epoll});
+    ASSERT_TRUE(made.has_value());
+    const auto one = [&]() -> task<bool> {
+        handshakes done;
+        auto pipe = make_pipe();
+        auto both = co_await when_all(client(std::move(pipe.first), from, "server.test"),
+                                      server(std::move(pipe.second), to));
+        done.client = std::move(std::get<0>(both));
+        done.server = std::move(std::get<1>(both));
+        const bool fine = done.client && done.server && (*done.server)->info().verified;
+        if (fine) {
+            co_await converse(done);
+        }
+        co_return fine&& done.client&& done.server;
+    };
+    for (int round = 0; round < 3; ++round) {
+        (*made)->run([&]() -> task<void> {
+            const auto fine = co_await when_all(one(), one(), one(), one());
+            EXPECT_TRUE(std::get<0>(fine) && std::get<1>(fine));
+            EXPECT_TRUE(std::get<2>(fine) && std::get<3>(fine));
+        }());
+    }
+    const error why = error_of(shake_hands(from, to, "other.test").client);
+    EXPECT_TRUE(is(why, fault::wrong_name)) << why.message();
+}
+
+TEST(Tls, BothKindsOfAesGcmWorkWithEachOther) {
+    test_authority all;
+    client_options client = all.client();
+    server_options server = all.server();
+    for (const version only : {version::tls_1_2, version::tls_1_3}) {
+        server.least = server.greatest = only;
+        for (const bool ours : {false, true}) {
+            for (const bool theirs : {false, true}) {
+                client.fast_aead = ours;
+                server.fast_aead = theirs;
+                const handshakes done = shake_hands(client, server);
+                EXPECT_TRUE(done.client && done.server) << ours << theirs;
+            }
+        }
+    }
 }
 
 TEST(Tls, SessionsAreResumed) {

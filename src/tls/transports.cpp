@@ -34,12 +34,14 @@ const std::vector<parameter_info>& layer_parameters() {
         {"pin", "pin=9f86d081", "SHA-256 of the server's certificate or key"},
         {"client-cert", "client-cert=optional", "ask clients: none, optional or required"},
         {"ocsp", "ocsp=response.der", "the OCSP response to staple"},
+        {"staple", "staple=required", "the server's OCSP response: ignored, checked or required"},
         {"alpn", "alpn=h2,http/1.1", "application protocols, the best first"},
         {"tls-min", "tls-min=1.3", "the least version, 1.2 or 1.3"},
         {"tls-max", "tls-max=1.2", "the greatest version"},
         {"resume", "resume=no", "do not resume sessions"},
         {"half-close", "half-close=no", "do not end the flow below with our close_notify"},
         {"handshake-timeout", "handshake-timeout=5s", "how long a handshake may take (10s)"},
+        {"pool", "pool=yes", "compute handshakes on other threads than the loop's"},
         {"key-log", "key-log=keys.txt", "append the secrets of sessions to this file"},
     };
     return all;

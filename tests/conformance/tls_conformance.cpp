@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// TLS over the pipe, over TCP of the kernel, and over TLS, with either end as the client.
+// TLS over the pipe, over TCP of the kernel and of our own stack, and over TLS, with either end as
+// the client.
 
 #include "transport.hpp"
 
+#include "direct_way.hpp"
 #include "runnel/async/when.hpp"
 #include "runnel/flow/pipe.hpp"
 #include "runnel/host/tcp.hpp"
+#include "runnel/stack/tcp_flow.hpp"
 #include "runnel/tls/certificate.hpp"
 #include "runnel/tls/session.hpp"
 
@@ -66,7 +69,7 @@ task<result<flows>> wrap(flows below, tls::version only, bool first_is_client) {
     co_return made;
 }
 
-enum class below : std::uint8_t { pipe, tcp, tls };
+enum class below : std::uint8_t { pipe, tcp, stack, tls };
 
 class tls_transport final : public transport {
 public:
@@ -78,7 +81,8 @@ public:
         return how_ == below::tcp ? kernel_backends() : std::vector{backend_kind::virtual_time};
     }
     [[nodiscard]] traits properties() const override {
-        return {.buffering = how_ == below::tcp ? std::size_t{3} << 20 : std::size_t{1} << 20,
+        const bool through_network = how_ == below::tcp || how_ == below::stack;
+        return {.buffering = through_network ? std::size_t{3} << 20 : std::size_t{1} << 20,
                 .keeps = std::size_t{64} * 1024,
                 .bulk = std::size_t{16} << 20};
     }
@@ -95,8 +99,42 @@ public:
         co_return co_await wrap(std::move(*made), version_, first_is_client_);
     }
 
+    void disconnect() override {
+        a_.reset();
+        b_.reset();
+    }
+
 private:
+    /// Two layers of TCP without a network between them.
+    task<result<flows>> connect_stack() {
+        if (a_ == nullptr) {
+            stack::tcp_layer::options how;
+            how.config.max_receive_buffer = how.config.max_send_buffer = 256U << 10U;
+            constexpr std::uint32_t burst = 65'000;
+            a_ = std::make_unique<stack::direct_way>(*ip_address::parse("10.0.0.1"), burst, how);
+            b_ = std::make_unique<stack::direct_way>(*ip_address::parse("10.0.0.2"), burst, how);
+            a_->join(*b_);
+            b_->join(*a_);
+        }
+        auto listener = stack::listen(b_->driver(), {*ip_address::parse("10.0.0.2"), 0});
+        if (!listener) {
+            co_return fail(listener.error());
+        }
+        const ip_endpoint at = *(*listener)->local().ip();
+        auto both = co_await when_all(stack::connect(a_->driver(), at), (*listener)->accept());
+        if (!std::get<0>(both)) {
+            co_return fail(std::get<0>(both).error());
+        }
+        if (!std::get<1>(both)) {
+            co_return fail(std::get<1>(both).error());
+        }
+        co_return flows(std::move(*std::get<0>(both)), std::move(*std::get<1>(both)));
+    }
+
     task<result<flows>> connect_below() {
+        if (how_ == below::stack) {
+            co_return co_await connect_stack();
+        }
         if (how_ != below::tcp) {
             co_return make_pipe({.capacity = std::size_t{64} * 1024});
         }
@@ -121,6 +159,8 @@ private:
     below how_;
     tls::version version_;
     bool first_is_client_;
+    std::unique_ptr<stack::direct_way> a_;
+    std::unique_ptr<stack::direct_way> b_;
 };
 
 using enum tls::version;
@@ -136,6 +176,10 @@ const registration tcp_client(std::make_unique<tls_transport>("tcp_client", belo
                                                               true));
 const registration tcp_server(std::make_unique<tls_transport>("tcp_server", below::tcp, tls_1_3,
                                                               false));
+const registration stack_client(std::make_unique<tls_transport>("stack_client", below::stack,
+                                                                tls_1_3, true));
+const registration stack_server(std::make_unique<tls_transport>("stack_server", below::stack,
+                                                                tls_1_3, false));
 const registration nested(std::make_unique<tls_transport>("tls_in_tls", below::tls, tls_1_3, true));
 
 } // namespace

@@ -54,6 +54,11 @@ struct certificate_request {
 [[nodiscard]] result<std::string> make_revocation_list(const identity& authority,
                                                        const std::vector<std::string>& revoked);
 
+/// An OCSP response of `authority` (RFC 6960), DER-encoded as servers staple it, for a certificate
+/// (PEM, the first of the text) that it signed: good for a week from now, or revoked.
+[[nodiscard]] result<std::string> make_ocsp_response(const identity& authority,
+                                                     const std::string& certificate, bool revoked);
+
 /// What a certificate says, for people.
 struct certificate_summary {
     std::string subject;

@@ -46,11 +46,25 @@ struct common_options {
     bool resumption = true;
     /// Whether the end of our writing is passed on to the flow below, after close_notify.
     bool half_close_below = true;
+    /// Whether the costly steps of a handshake (signatures, the exchange of keys, checks of
+    /// certificates) are computed on the pool's threads (`run_blocking`), so that they hold up no
+    /// other flow of the loop. Worth it where handshakes are many and keys large.
+    bool handshake_on_pool = false;
+    /// Whether AES-GCM comes from libipsec-mb, where this build has it and the CPU gains by it.
+    bool fast_aead = true;
     /// The file to which secrets are appended, for programs that look into recorded traffic
     /// (the format of SSLKEYLOGFILE). Empty: none, whatever the environment says.
     std::string key_log;
     /// Seconds since 1970 at which certificates are checked; without a value, now.
     std::optional<std::int64_t> check_time;
+};
+
+/// What a client makes of the OCSP response that a server staples to its certificate (RFC 6066,
+/// section 8), as a proof that it was not revoked.
+enum class staple_check : std::uint8_t {
+    ignored,
+    checked,  ///< one that is there has to be good; a certificate may demand one (RFC 7633)
+    required, ///< there has to be one
 };
 
 /// How to be a client.
@@ -61,6 +75,7 @@ struct client_options : common_options {
     std::string authorities;
     /// Revocation lists as PEM. With one, every certificate of the chain needs a list.
     std::string revocation_lists;
+    staple_check staple = staple_check::checked;
     /// The name or address that the certificate has to be for, and, if it is a name, that is sent
     /// to the server (SNI). Empty: what `client` is given.
     std::string server_name;

@@ -34,6 +34,8 @@ enum class fault : std::uint16_t {
     wrong_usage,       ///< the certificate must not be used for this, or to sign others
     revoked,
     no_revocation_list, ///< nothing tells whether a certificate is revoked
+    staple_missing,     ///< the server gives no OCSP response, and has to
+    bad_staple,         ///< its OCSP response cannot be trusted or says nothing
     weak_key,           ///< a key or signature algorithm is too weak
     bad_signature,      ///< the signature on a certificate is wrong
     not_pinned,         ///< neither the certificate nor its key is among the pinned ones
