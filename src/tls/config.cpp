@@ -3,6 +3,7 @@
 
 #include "context.hpp"
 #include "key_log.hpp"
+#include "replay_guard.hpp"
 #include "ticket_keys.hpp"
 
 #include <algorithm>
@@ -106,7 +107,8 @@ const client_options& client_config::options() const noexcept {
 
 namespace {
 
-result<server_config> make_server(server_options options, std::shared_ptr<ticket_keys> tickets) {
+result<server_config> make_server(server_options options, std::shared_ptr<ticket_keys> tickets,
+                                  std::shared_ptr<replay_guard> replays) {
     auto log = open_log(options);
     if (!log) {
         return fail(log.error());
@@ -114,6 +116,7 @@ result<server_config> make_server(server_options options, std::shared_ptr<ticket
     const auto made = std::make_shared<server_config::state>();
     made->options = std::move(options);
     made->tickets = std::move(tickets);
+    made->replays = std::move(replays);
     made->log = std::move(*log);
     const auto checked = context_for(made, &make_server_context);
     if (!checked) {
@@ -125,11 +128,12 @@ result<server_config> make_server(server_options options, std::shared_ptr<ticket
 } // namespace
 
 result<server_config> server_config::make(server_options options) {
-    return make_server(std::move(options), std::make_shared<ticket_keys>());
+    return make_server(std::move(options), std::make_shared<ticket_keys>(),
+                       std::make_shared<replay_guard>());
 }
 
 result<server_config> server_config::renewed(server_options options) const {
-    return make_server(std::move(options), state_->tickets);
+    return make_server(std::move(options), state_->tickets, state_->replays);
 }
 
 const server_options& server_config::options() const noexcept {

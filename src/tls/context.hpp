@@ -13,6 +13,7 @@
 namespace runnel::inline v0::tls {
 
 class ticket_keys;
+class replay_guard;
 class key_log;
 
 struct client_config::state {
@@ -23,6 +24,7 @@ struct client_config::state {
 struct server_config::state {
     server_options options;
     std::shared_ptr<ticket_keys> tickets;
+    std::shared_ptr<replay_guard> replays;
     std::shared_ptr<key_log> log;
 };
 

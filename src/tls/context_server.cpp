@@ -3,6 +3,7 @@
 
 #include "certificate_names.hpp"
 #include "engine.hpp"
+#include "replay_guard.hpp"
 #include "runnel/core/random.hpp"
 #include "runnel/tls/error.hpp"
 #include "ticket_keys.hpp"
@@ -59,6 +60,13 @@ int staple_status(SSL* ssl, void* /*argument*/) {
     }
     SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response.size()));
     return SSL_TLSEXT_ERR_OK;
+}
+
+int allow_early_data(SSL* ssl, void* /*argument*/) {
+    replay_guard::hello which{};
+    return static_cast<int>(SSL_get_client_random(ssl, which.data(), which.size()) ==
+                                which.size() &&
+                            context_of(ssl).replays->admit(which, engine::of(ssl).now));
 }
 
 /// Gives libssl the key for a ticket: 1 for use, 2 for use and a new ticket, 0 for none, -1 for a
@@ -150,6 +158,13 @@ result<ssl_ctx_ptr> make_group_context(const server_config::state& config, conte
     if (!made.ocsp_response.empty()) {
         SSL_CTX_set_tlsext_status_cb(c, &staple_status);
     }
+    if (options.early_data_most != 0) {
+        // libssl's own guard would need sessions that are kept, and knows one loop only.
+        SSL_CTX_set_options(c, SSL_OP_NO_ANTI_REPLAY);
+        SSL_CTX_set_max_early_data(c, options.early_data_most);
+        SSL_CTX_set_recv_max_early_data(c, options.early_data_most);
+        SSL_CTX_set_allow_early_data_cb(c, &allow_early_data, nullptr);
+    }
     set_session_scope(c, options);
     if (!options.resumption || options.stateful) {
         SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
@@ -175,6 +190,7 @@ result<std::shared_ptr<context>> make_server_context(const server_config::state&
     made->alpn = *alpn;
     made->ocsp_response = config.options.ocsp_response;
     made->tickets = config.tickets.get();
+    made->replays = config.replays.get();
     made->ticket_cipher.reset(EVP_CIPHER_fetch(library::local().get(), "AES-256-CBC", nullptr));
     if (config.options.identities.empty()) {
         return fail(error(make_error_code(fault::bad_credentials),

@@ -144,7 +144,8 @@ task<void> core::send(std::shared_ptr<core> self) {
             std::exchange(c.writer_, nullptr)->succeed();
             continue;
         }
-        if ((c.finishing_ || c.tls.failure().has_value()) && !c.told_below_) {
+        const bool finishes = c.finishing_ && !c.tls.shakes_hands();
+        if ((finishes || c.tls.failure().has_value()) && !c.told_below_) {
             if (c.half_close_below_ || c.tls.failure().has_value()) {
                 const result<void> told = co_await c.below->shutdown(direction::write);
                 if (!told) {
@@ -241,6 +242,11 @@ task<void> core::send_later(std::shared_ptr<core> self) {
     }
 }
 
+void core::finish_handshake(time_point deadline) {
+    handshake_deadline_ = deadline;
+    start_receiving();
+}
+
 void core::start_receiving() {
     if (!receiving_ && !aborted_) {
         receiving_ = true;
@@ -262,7 +268,8 @@ task<void> core::receive(std::shared_ptr<core> self) {
         if (!c.wants_input()) {
             break;
         }
-        result<buffer> data = co_await c.below->read(input_chunk);
+        const time_point until = c.tls.shakes_hands() ? c.handshake_deadline_ : never;
+        result<buffer> data = co_await with_deadline(until, c.below->read(input_chunk));
         if (c.aborted_ || (!data && is_stopped(data.error()))) {
             break;
         }
@@ -277,7 +284,7 @@ task<void> core::receive(std::shared_ptr<core> self) {
 
 bool core::wants_input() const noexcept {
     return !tls.read_end().has_value() && !tls.input_ended() &&
-           (reader_ != nullptr || discarding_ || closing_);
+           (reader_ != nullptr || discarding_ || closing_ || tls.shakes_hands());
 }
 
 bool core::overfull() const noexcept {
@@ -287,6 +294,10 @@ bool core::overfull() const noexcept {
 
 /// Does with the input what can be done: for the reader, or for a close or a shutdown of reading.
 void core::digest() {
+    if (tls.shakes_hands()) {
+        tls.now = loop::current().now();
+        static_cast<void>(tls.handshake());
+    }
     serve_reader();
     if (discarding_ || closing_) {
         keep_or_drop();

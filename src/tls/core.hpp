@@ -67,6 +67,8 @@ public:
 
     /// Sends what the engine has for the peer.
     void start_sending();
+    /// Goes on with a handshake that early data has interrupted, until `deadline`.
+    void finish_handshake(time_point deadline);
 
 private:
     enum class waiting_for : std::uint8_t { flush, shutdown, close };
@@ -96,6 +98,7 @@ private:
     std::optional<error> write_error_; // of the flow below
     /// The turn of the loop in which records last left.
     std::uint64_t sent_in_turn_ = std::numeric_limits<std::uint64_t>::max();
+    time_point handshake_deadline_ = never;
     std::uint64_t flushes_asked_ = 0;
     std::uint64_t flushes_done_ = 0;
     waiting_for control_kind_ = waiting_for::flush;

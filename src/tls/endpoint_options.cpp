@@ -9,6 +9,9 @@
 namespace runnel::inline v0::tls {
 namespace {
 
+/// More than any sensible first request has.
+constexpr std::uint64_t early_data_most = std::uint64_t{1} << 20;
+
 result<version> version_of(const endpoint& place, std::string_view name, version otherwise) {
     const parameter* given = place.params().find(name);
     if (given == nullptr) {
@@ -173,6 +176,11 @@ result<server_options> server_options_of(const endpoint& place) {
     auto lists = file_of(place, "crl");
     auto response = file_of(place, "ocsp");
     const auto asked = asked_of(place);
+    const auto early = place.params().bytes("early-data", 0, 0, early_data_most);
+    if (!early) {
+        return fail(early.error());
+    }
+    options.early_data_most = static_cast<std::uint32_t>(*early);
     if (!own) {
         return fail(own.error());
     }

@@ -180,14 +180,86 @@ void engine::release_buffers() noexcept {
     SSL_free_buffers(ssl_.get()); // but not those that hold a part of a record
 }
 
+/// Sends early data, if the session that is to be resumed allows so much.
+bool engine::write_early() {
+    const SSL_SESSION* before = SSL_get0_session(ssl_.get());
+    if (before == nullptr || SSL_SESSION_get_max_early_data(before) < early_out_.size()) {
+        return true;
+    }
+    for (std::size_t sent = 0; sent < early_out_.size();) {
+        std::size_t count = 0;
+        if (SSL_write_early_data(ssl_.get(), early_out_.data() + sent, early_out_.size() - sent,
+                                 &count) != 1) {
+            return false;
+        }
+        sent += count;
+    }
+    wrote_early_ = true;
+    return true;
+}
+
+/// Calls libssl for one step of the handshake, and gives what that returned.
+int engine::advance_handshake() {
+    if (!early_out_.empty() && !wrote_early_ && SSL_in_before(ssl_.get()) == 1 && !write_early()) {
+        return 0;
+    }
+    while (reads_early_) {
+        const std::size_t have = early_in_.size();
+        std::size_t count = 0;
+        early_in_.resize(have + record_plain);
+        const int returned =
+            SSL_read_early_data(ssl_.get(), early_in_.data() + have, record_plain, &count);
+        early_in_.resize(have + count);
+        early_bytes_ += count;
+        if (returned == SSL_READ_EARLY_DATA_ERROR) {
+            return 0;
+        }
+        reads_early_ = returned != SSL_READ_EARLY_DATA_FINISH;
+    }
+    return SSL_do_handshake(ssl_.get());
+}
+
+/// The handshake is complete: does what has waited for that. False if it fails.
+bool engine::finish_handshake() {
+    established_ = true;
+    if (wrote_early_ && SSL_get_early_data_status(ssl_.get()) == SSL_EARLY_DATA_ACCEPTED) {
+        early_bytes_ = early_out_.size();
+        early_out_.reset();
+    }
+    while (!early_out_.empty()) { // the server did not take it
+        std::size_t count = 0;
+        if (SSL_write_ex(ssl_.get(), early_out_.data(), early_out_.size(), &count) != 1) {
+            return false;
+        }
+        early_out_.remove_prefix(count);
+    }
+    early_out_.reset();
+    if (close_waits_) {
+        SSL_shutdown(ssl_.get());
+        ERR_clear_error();
+    }
+    release_buffers();
+    return true;
+}
+
+std::size_t engine::take_early(std::span<std::byte> target) noexcept {
+    const std::span<const std::byte> rest = std::span(early_in_).subspan(early_taken_);
+    const std::size_t size = std::min(target.size(), rest.size());
+    std::ranges::copy(rest.first(size), target.begin());
+    early_taken_ += size;
+    if (!early_waits()) {
+        early_in_ = {};
+        early_taken_ = 0;
+    }
+    return size;
+}
+
 engine::status engine::handshake() {
     while (!failure_.has_value()) {
         ERR_clear_error();
         const std::size_t before = input_.bytes();
-        const int returned = SSL_do_handshake(ssl_.get());
-        if (returned == 1 && !flooded_) {
-            established_ = true;
-            release_buffers();
+        const int returned = advance_handshake();
+        if (returned == 1 && !flooded_ && finish_handshake()) {
             return status::done;
         }
         if (step(returned) == status::finished) {
@@ -195,7 +267,7 @@ engine::status engine::handshake() {
         }
         if (!input_ready() || input_.bytes() == before) {
             if (!input_end_.has_value()) {
-                return status::blocked;
+                return early_waits() ? status::done : status::blocked;
             }
             failure_ = *input_end_ == errc::end
                            ? error(errc::truncated, "the transport ended during the TLS handshake")
@@ -240,6 +312,13 @@ void engine::finish_reading(error why) {
 }
 
 engine::status engine::read_into(std::span<std::byte> target, std::size_t& count) {
+    if (!established_ && !early_waits() && handshake() == status::blocked) {
+        return status::blocked;
+    }
+    if (early_waits()) {
+        count = take_early(target);
+        return status::done;
+    }
     while (!read_end_.has_value()) {
         if (SSL_pending(ssl_.get()) == 0 && !input_ready()) {
             if (!input_end_.has_value()) {
@@ -265,7 +344,26 @@ engine::status engine::read_into(std::span<std::byte> target, std::size_t& count
     return status::finished;
 }
 
+/// The same as `read` as long as the handshake goes on, or early data waits.
+engine::status engine::read_early(buffer& data, std::size_t hint) {
+    if (!established_ && !early_waits()) {
+        static_cast<void>(handshake());
+    }
+    if (!early_waits()) {
+        return established_ ? read(data, hint)
+                            : (failure_.has_value() ? status::finished : status::blocked);
+    }
+    const std::size_t waiting = early_in_.size() - early_taken_;
+    buffer made = buffer::allocate(hint != 0 ? std::min(hint, waiting) : waiting, 0, 0);
+    static_cast<void>(take_early(made.writable()));
+    data = std::move(made);
+    return status::done;
+}
+
 engine::status engine::read(buffer& data, std::size_t hint) {
+    if (!established_ || early_waits()) {
+        return read_early(data, hint);
+    }
     if (read_end_.has_value()) {
         return status::finished;
     }
@@ -294,7 +392,9 @@ bool engine::write(write_operation& op, std::size_t limit) {
         }
         prepare_call();
         std::size_t written = 0;
-        if (SSL_write_ex(ssl_.get(), piece.data(), piece.size(), &written) != 1) {
+        // A server may answer early data before the handshake is done.
+        const auto write_some = established_ ? &SSL_write_ex : &SSL_write_early_data;
+        if (write_some(ssl_.get(), piece.data(), piece.size(), &written) != 1) {
             fail_session();
             break;
         }
@@ -306,9 +406,12 @@ bool engine::write(write_operation& op, std::size_t limit) {
 void engine::close_notify() {
     if (!close_sent_ && !failure_.has_value()) {
         close_sent_ = true;
-        prepare_call();
-        SSL_shutdown(ssl_.get());
-        ERR_clear_error();
+        close_waits_ = !established_;
+        if (!close_waits_) {
+            prepare_call();
+            SSL_shutdown(ssl_.get());
+            ERR_clear_error();
+        }
     }
 }
 

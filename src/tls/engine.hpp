@@ -48,6 +48,18 @@ public:
     /// Whether bytes of the peer wait to be looked at.
     [[nodiscard]] bool has_input() const noexcept { return !input_.empty(); }
 
+    /// Early data of a client (RFC 8446, section 4.2.10), given before the handshake begins. Goes
+    /// with the first flight where that is possible, else after the handshake.
+    void send_early(buffer data) noexcept { early_out_ = std::move(data); }
+    /// Lets a server read early data: `handshake` is then `done` when some is there, and reading
+    /// and writing go on with the rest of it.
+    void accept_early() noexcept { reads_early_ = true; }
+    [[nodiscard]] std::size_t early_bytes() const noexcept { return early_bytes_; }
+    /// Whether the handshake still goes on.
+    [[nodiscard]] bool shakes_hands() const noexcept {
+        return !established_ && !failure_.has_value();
+    }
+
     /// What came from the transport, in order, and how it ended.
     void receive(buffer ciphertext);
     void receive_end(error how);
@@ -91,6 +103,12 @@ private:
     [[nodiscard]] std::size_t next_size() noexcept;
     [[nodiscard]] status step(int returned);
     void prepare_call() noexcept;
+    [[nodiscard]] int advance_handshake();
+    [[nodiscard]] status read_early(buffer& data, std::size_t hint);
+    [[nodiscard]] bool write_early();
+    [[nodiscard]] bool finish_handshake();
+    [[nodiscard]] bool early_waits() const noexcept { return early_taken_ != early_in_.size(); }
+    [[nodiscard]] std::size_t take_early(std::span<std::byte> target) noexcept;
     void note_idle_message() noexcept;
     void fail_session();
     void finish_reading(error why);
@@ -113,6 +131,10 @@ private:
     };
     std::optional<luggage> away_;
     ssl_ptr ssl_;
+    buffer early_out_;
+    std::vector<std::byte> early_in_;
+    std::size_t early_taken_ = 0;
+    std::size_t early_bytes_ = 0;
     std::optional<error> input_end_;
     std::optional<error> read_end_;
     std::optional<error> failure_;
@@ -122,6 +144,9 @@ private:
     std::uint32_t idle_messages_ = 0;
     bool framing_ = true;      // until something comes that is no record
     bool established_ = false; // the handshake is done
+    bool reads_early_ = false;
+    bool wrote_early_ = false;
+    bool close_waits_ = false; // for the end of the handshake
     bool keeps_buffers_ = false;
     bool close_sent_ = false;
     bool flooded_ = false;

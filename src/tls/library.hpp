@@ -13,6 +13,7 @@
 namespace runnel::inline v0::tls {
 
 class engine;
+class replay_guard;
 class ticket_keys;
 struct client_options;
 
@@ -46,6 +47,7 @@ struct context {
     std::string alpn;                       // as in the extension
     std::vector<certificate_group> groups;  // of a server, with `ctx` for the first
     ticket_keys* tickets = nullptr;
+    replay_guard* replays = nullptr;
     cipher_ptr ticket_cipher;
     std::string ocsp_response;
     std::weak_ptr<const void> owner; // the configuration; without it the context is dropped

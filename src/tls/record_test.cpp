@@ -211,6 +211,36 @@ TEST_F(Records, AFloodOfKeyUpdatesEndsTheSession) {
     EXPECT_EQ(pair.b.read_end()->code(), make_error_code(fault::flood));
 }
 
+TEST_F(Records, AFirstFlightBringsItsEarlyDataOnce) {
+    server_options accepting = all_.server();
+    accepting.early_data_most = 1000;
+    const auto to = server_config::make(accepting).value();
+    const auto from = client_config::make(all_.client()).value();
+    engine_pair first(from, to); // leaves a ticket
+    ASSERT_EQ(engine_pair::read_from(first.a), engine::status::blocked);
+    auto ready = prepare_client(from, "server.test").value();
+    engine client(std::move(ready.ssl));
+    client.send_early(buffer::copy_of("question"));
+    EXPECT_EQ(client.handshake(), engine::status::blocked);
+    std::string flight;
+    while (!client.output().empty()) {
+        flight += client.output().pop_front().view();
+    }
+    for (const bool replayed : {false, true}) {
+        auto prepared = prepare_server(replayed ? to.renewed(accepting).value() : to).value();
+        engine server(std::move(prepared.ssl));
+        server.accept_early();
+        server.receive(buffer::copy_of(flight));
+        const auto expected = replayed ? engine::status::blocked : engine::status::done;
+        EXPECT_EQ(server.handshake(), expected);
+        EXPECT_EQ(server.early_bytes(), replayed ? 0U : 8U);
+        buffer data;
+        EXPECT_EQ(server.read(data, 0), expected);
+        EXPECT_EQ(data.view(), replayed ? "" : "question");
+        EXPECT_TRUE(server.shakes_hands());
+    }
+}
+
 TEST_F(Records, AnOversizeRecordEndsTheSession) {
     engine_pair pair(*from_, to_);
     std::string record("\x17\x03\x03\x48\x00", 5);

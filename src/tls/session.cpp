@@ -83,7 +83,11 @@ public:
     [[nodiscard]] flow_address local() const override { return core_->below->local(); }
     [[nodiscard]] flow_address remote() const override { return core_->below->remote(); }
 
-    [[nodiscard]] session_info info() const override { return info_of(core_->tls.ssl()); }
+    [[nodiscard]] session_info info() const override {
+        session_info info = info_of(core_->tls.ssl());
+        info.early_data = core_->tls.early_bytes();
+        return info;
+    }
 
     [[nodiscard]] result<std::vector<std::byte>> export_key(std::string_view label,
                                                             std::span<const std::byte> context,
@@ -133,11 +137,10 @@ private:
 };
 
 /// Does the handshake, and makes a session of what came of it.
-task<result<session_ptr>> begin(flow_ptr below, prepared_session ready,
-                                const common_options& options) {
-    const auto state = std::make_shared<core>(std::move(below), std::move(ready), options);
+task<result<session_ptr>> begin(std::shared_ptr<core> state, const common_options& options) {
+    const time_point deadline = saturating_add(loop::current().now(), options.handshake_timeout);
     const result<void> done =
-        co_await with_timeout(options.handshake_timeout, state->handshake(options.handshake_bytes));
+        co_await with_deadline(deadline, state->handshake(options.handshake_bytes));
     if (!done) {
         const error why = done.error().wrap("TLS handshake");
         if (state->tls.failure().has_value()) {
@@ -149,6 +152,9 @@ task<result<session_ptr>> begin(flow_ptr below, prepared_session ready,
     }
     session_ptr made = std::make_unique<tls_session>(state);
     state->start_sending();
+    if (state->tls.shakes_hands()) {
+        state->finish_handshake(deadline);
+    }
     co_return made;
 }
 
@@ -159,12 +165,20 @@ result<std::vector<std::byte>> session::channel_binding() {
 }
 
 task<result<session_ptr>> client(flow_ptr below, client_config config, std::string host) {
+    return client(std::move(below), std::move(config), std::move(host), replayable(buffer()));
+}
+
+task<result<session_ptr>> client(flow_ptr below, client_config config, std::string host,
+                                 replayable early) {
     auto ready = prepare_client(config, host);
     if (!ready) {
         below->abort();
         co_return fail(ready.error());
     }
-    co_return co_await begin(std::move(below), std::move(*ready), config.options());
+    const auto state =
+        std::make_shared<core>(std::move(below), std::move(*ready), config.options());
+    state->tls.send_early(std::move(early).take());
+    co_return co_await begin(state, config.options());
 }
 
 task<result<session_ptr>> server(flow_ptr below, server_config config) {
@@ -173,7 +187,12 @@ task<result<session_ptr>> server(flow_ptr below, server_config config) {
         below->abort();
         co_return fail(ready.error());
     }
-    co_return co_await begin(std::move(below), std::move(*ready), config.options());
+    const auto state =
+        std::make_shared<core>(std::move(below), std::move(*ready), config.options());
+    if (config.options().early_data_most != 0) {
+        state->tls.accept_early();
+    }
+    co_return co_await begin(state, config.options());
 }
 
 } // namespace runnel::inline v0::tls

@@ -2,6 +2,8 @@
 //
 // Sessions on transports that fail in every way, with peers that do not play by the rules.
 
+#include "context.hpp"
+#include "engine.hpp"
 #include "test_pair.hpp"
 
 #include "runnel/async/deadline.hpp"
@@ -368,6 +370,87 @@ TEST_F(Session, ExportsTheSameKeysToBothEndsOnly) {
                   b.export_key("EXPERIMENTAL x", {}, 7).value());
         EXPECT_NE(a.export_key("EXPERIMENTAL x", {}, 32).value(), a.channel_binding().value());
         EXPECT_FALSE(a.export_key("EXPERIMENTAL x", {}, 0).has_value());
+    });
+}
+
+/// A client that says something at once, and what it is told; both sides' infos of early data.
+struct early_talk {
+    std::string question;
+    std::string answer;
+    std::size_t client_early = 0;
+    std::size_t server_early = 0;
+};
+
+early_talk ask_early(const client_config& from, const server_config& to) {
+    early_talk all;
+    run_virtually([&]() -> task<void> {
+        auto pipe = make_pipe();
+        const auto asked = [&]() -> task<void> {
+            auto made = co_await client(std::move(pipe.first), from, "server.test",
+                                        replayable(buffer::copy_of("question")));
+            EXPECT_TRUE(made.has_value());
+            auto data = co_await (*made)->read();
+            all.answer = data ? data->view() : data.error().message();
+            all.client_early = (*made)->info().early_data;
+            EXPECT_TRUE(co_await (*made)->close());
+        };
+        const auto served = [&]() -> task<void> {
+            auto made = co_await server(std::move(pipe.second), to);
+            EXPECT_TRUE(made.has_value());
+            auto data = co_await (*made)->read();
+            all.question = data ? data->view() : data.error().message();
+            EXPECT_TRUE(co_await (*made)->write(buffer::copy_of("answer")));
+            EXPECT_TRUE(co_await (*made)->close());
+            all.server_early = (*made)->info().early_data;
+        };
+        co_await when_all(asked(), served());
+    });
+    return all;
+}
+
+TEST_F(Session, EarlyDataIsDeliveredOnceWhetherTheServerTakesItOrNot) {
+    const client_config from = client_config::make(all_.client()).value();
+    server_options options = all_.server();
+    options.early_data_most = 1000;
+    const server_config takes = server_config::make(options).value();
+    options.early_data_most = 0;
+    const server_config refuses = takes.renewed(options).value();
+    const auto expect = [&](const server_config& to, std::size_t early) {
+        const early_talk all = ask_early(from, to);
+        EXPECT_EQ(all.question, "question");
+        EXPECT_EQ(all.answer, "answer");
+        EXPECT_EQ(all.client_early, early);
+        EXPECT_EQ(all.server_early, early);
+    };
+    expect(takes, 0); // there is no session to resume yet
+    expect(takes, 8);
+    expect(takes, 8);
+    expect(refuses, 0);
+}
+
+TEST_F(Session, AHandshakeThatEarlyDataInterruptsHasItsDeadline) {
+    const client_config from = client_config::make(all_.client()).value();
+    server_options options = all_.server();
+    options.early_data_most = 1000;
+    const server_config to = server_config::make(options).value();
+    ask_early(from, to);
+    run_virtually([&]() -> task<void> {
+        auto pipe = make_pipe();
+        auto ready = prepare_client(from, "server.test").value();
+        engine mute(std::move(ready.ssl)); // which says nothing after its first flight
+        mute.send_early(buffer::copy_of("question"));
+        static_cast<void>(mute.handshake());
+        while (!mute.output().empty()) {
+            EXPECT_TRUE(co_await pipe.first->write(mute.output().pop_front()));
+        }
+        auto made = co_await server(std::move(pipe.second), to);
+        EXPECT_TRUE(made.has_value());
+        const auto data = co_await (*made)->read();
+        EXPECT_TRUE(data && data->view() == "question");
+        const time_point start = loop::current().now();
+        const auto more = co_await (*made)->read();
+        EXPECT_EQ(more.error(), errc::timed_out);
+        EXPECT_EQ(loop::current().now() - start, 10s);
     });
 }
 

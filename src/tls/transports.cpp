@@ -41,6 +41,7 @@ const std::vector<parameter_info>& layer_parameters() {
         {"resume", "resume=no", "do not resume sessions"},
         {"half-close", "half-close=no", "do not end the flow below with our close_notify"},
         {"handshake-timeout", "handshake-timeout=5s", "how long a handshake may take (10s)"},
+        {"early-data", "early-data=16KiB", "early data to take from clients that resume (none)"},
         {"pool", "pool=yes", "compute handshakes on other threads than the loop's"},
         {"key-log", "key-log=keys.txt", "append the secrets of sessions to this file"},
     };

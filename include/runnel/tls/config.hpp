@@ -103,6 +103,11 @@ struct server_options : common_options {
     std::string client_revocation_lists;
     /// Whether each thread remembers sessions itself, instead of handing them out in tickets.
     bool stateful = false;
+    /// Bytes of early data that a client may send with its first flight when it resumes a session
+    /// of TLS 1.3; 0: none. They are read before the handshake is done, and nothing proves that
+    /// they are fresh but this: among the servers that share a configuration, none takes the same
+    /// first flight twice. `session_info::early_data` says how much of the stream they were.
+    std::uint32_t early_data_most = 0;
     /// A DER-encoded OCSP response for the first identity, which clients that ask for it get.
     std::string ocsp_response;
 };

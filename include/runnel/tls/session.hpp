@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace runnel::inline v0::tls {
@@ -24,7 +25,10 @@ struct session_info {
     std::string alpn;        ///< the application protocol; empty if none
     std::string server_name; ///< what the client asked for; empty if nothing
     bool resumed = false;    ///< whether a full handshake was spared
-    bool verified = false;   ///< whether the peer's certificate passed the checks
+    /// Bytes at the beginning of the stream, of the client's data, that were early data: sent
+    /// before the handshake was done.
+    std::size_t early_data = 0;
+    bool verified = false;               ///< whether the peer's certificate passed the checks
     std::vector<std::string> peer_chain; ///< DER, the peer's own certificate first
 };
 
@@ -61,6 +65,24 @@ using session_ptr = std::unique_ptr<session>;
 /// A handshake that takes too long gives `timed_out`.
 [[nodiscard]] task<result<session_ptr>> client(flow_ptr below, client_config config,
                                                std::string host);
+
+/// What a client marks as safe to replay: data that does no harm if somebody who recorded it makes
+/// the server receive it again, such as a question that changes nothing (RFC 8446, section 8).
+class replayable {
+public:
+    explicit replayable(buffer data) noexcept : data_(std::move(data)) {}
+    [[nodiscard]] buffer take() && noexcept { return std::move(data_); }
+
+private:
+    buffer data_;
+};
+
+/// The same as a client that has something to say at once: `early` goes with the first flight if a
+/// session is resumed whose server allows that much, and after the handshake if not, or if the
+/// server does not take it. Either way it is the beginning of what is written, once.
+[[nodiscard]] task<result<session_ptr>> client(flow_ptr below, client_config config,
+                                               std::string host, replayable early);
+
 [[nodiscard]] task<result<session_ptr>> server(flow_ptr below, server_config config);
 
 } // namespace runnel::inline v0::tls
