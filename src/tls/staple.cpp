@@ -55,7 +55,7 @@ std::optional<error> look_up(OCSP_BASICRESP* basic, X509* certificate, X509* iss
 std::optional<error> judge(SSL* ssl, staple_check wanted) {
     X509* certificate = SSL_get0_peer_certificate(ssl);
     const unsigned char* der = nullptr;
-    const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &der);
+    const long size = SSL_get_tlsext_status_ocsp_resp(ssl, static_cast<void*>(&der));
     if (size <= 0) {
         const bool missed = wanted == staple_check::required || demands_staple(certificate);
         return missed ? std::optional(error(make_error_code(fault::staple_missing), ""))
