@@ -6,6 +6,8 @@
 #include "runnel/stack/link/memory_link.hpp"
 #include "runnel/stack/stack_definition.hpp"
 #include "runnel/stack/tcp_flow.hpp"
+#include "runnel/tls/certificate.hpp"
+#include "runnel/tls/session.hpp"
 
 #include <fmt/format.h>
 
@@ -22,12 +24,15 @@ constexpr std::uint64_t volume_on_line = 4 * mebibyte;
 constexpr std::uint64_t volume_on_cable = 256 * mebibyte;
 
 constexpr std::string_view line = "loss=1%,delay=10ms";
+constexpr const char* server_name = "server.demo";
 const ip_endpoint server_place(ipv4_address(10, 0, 0, 2), 80);
 
 /// What is told of a transfer over a bad line.
 struct line_report {
     hashes content = {};
     duration handshake{};
+    duration tls_handshake{};
+    tls::session_info session = {};
     duration took{};
     std::uint64_t frames_sent = 0; // by the client
     std::uint64_t frames_arrived = 0;
@@ -36,6 +41,35 @@ struct line_report {
     stack::tcp_info flow = {}; // the client's, after all was sent
     stack::tcp_counters counters = {};
 };
+
+/// A server's certificate, and what a client needs to trust it.
+struct trust {
+    tls::server_config server;
+    tls::client_config client;
+};
+
+result<trust> make_trust() {
+    const auto authority = tls::make_authority("authority of the demonstration");
+    if (!authority) {
+        return fail(authority.error());
+    }
+    tls::certificate_request request;
+    request.names = {server_name};
+    const auto own = tls::make_certificate(*authority, request);
+    if (!own) {
+        return fail(own.error());
+    }
+    tls::server_options serving;
+    serving.identities = {*own};
+    tls::client_options asking;
+    asking.authorities = authority->chain;
+    const auto server = tls::server_config::make(serving);
+    const auto client = tls::client_config::make(asking);
+    if (!server || !client) {
+        return fail(server ? client.error() : server.error());
+    }
+    return trust{*server, *client};
+}
 
 /// Two hosts with a bad line between them: the first asks, the second answers.
 task<result<void>> run_on_line(const std::string& capture, line_report& report) {
@@ -48,26 +82,40 @@ task<result<void>> run_on_line(const std::string& capture, line_report& report) 
     if (!client || !server) {
         co_return fail(client ? server.error() : client.error());
     }
+    const result<trust> keys = make_trust();
+    if (!keys) {
+        co_return fail(keys.error());
+    }
     result<listener_ptr> listener = stack::listen((*server)->tcp(), server_place);
     if (!listener) {
         co_return fail(listener.error());
     }
     const auto all = [&](scope& beside) -> task<result<void>> {
         const auto serve = [&]() -> task<result<void>> {
-            const result<flow_ptr> accepted = co_await (*listener)->accept();
+            result<flow_ptr> accepted = co_await (*listener)->accept();
             if (!accepted) {
                 co_return fail(accepted.error());
             }
-            co_return co_await think_and_answer(**accepted, 0s);
+            const auto secured = co_await tls::server(std::move(*accepted), keys->server);
+            if (!secured) {
+                co_return fail(secured.error());
+            }
+            co_return co_await think_and_answer(**secured, 0s);
         };
         beside.spawn(serve, "server");
         const time_point start = loop::current().now();
-        const auto opened = co_await stack::connect((*client)->tcp(), server_place);
+        auto opened = co_await stack::connect((*client)->tcp(), server_place);
         if (!opened) {
             co_return fail(opened.error());
         }
         report.handshake = loop::current().now() - start;
-        const result<hashes> done = co_await ask(**opened, volume_on_line);
+        const auto secured = co_await tls::client(std::move(*opened), keys->client, server_name);
+        if (!secured) {
+            co_return fail(secured.error());
+        }
+        report.tls_handshake = loop::current().now() - start - report.handshake;
+        report.session = (*secured)->info();
+        const result<hashes> done = co_await ask(**secured, volume_on_line);
         report.took = loop::current().now() - start;
         if (!done) {
             co_return fail(done.error());
@@ -89,6 +137,8 @@ void tell_line(storyteller& story, const line_report& report) {
     const stack::tcp_counters& tcp = report.counters;
     story.say(fmt::format("  handshake  {}, with the question of ARP before it",
                           human_duration(report.handshake)));
+    story.say(fmt::format("  TLS 1.3    {} more, {} and {}", human_duration(report.tls_handshake),
+                          report.session.suite, report.session.group));
     story.say(fmt::format("  link       {} frames sent by the client, {} arrived",
                           report.frames_sent, report.frames_arrived));
     story.say(fmt::format("  network    {} IP and {} ARP packets, both ways", report.packets,
@@ -101,8 +151,8 @@ void tell_line(storyteller& story, const line_report& report) {
 
 void show_line(storyteller& story, io_backend& clock, const std::string& capture) {
     story.title("Two hosts of the TCP/IP stack on a bad line, in virtual time");
-    story.say(fmt::format("  A client sends {} over 20 ms there and back with 1 % loss. "
-                          "The server answers with its hash.",
+    story.say(fmt::format("  A client sends {} through TLS over 20 ms there and back with 1 % "
+                          "loss. The server answers with its hash.",
                           human_bytes(static_cast<double>(volume_on_line))));
     loop_options options;
     options.backend = backend_kind::virtual_time;

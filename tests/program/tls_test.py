@@ -15,6 +15,44 @@ VERSIONS = {"1.2": "-tls1_2", "1.3": "-tls1_3"}
 KEYS = ["ecdsa", "rsa", "ed25519"]
 
 
+# Answers with all that came, once the peer has ended its side.
+NODE_SERVER = """
+const tls = require('tls'), fs = require('fs');
+const [cert, key, ca, version] = process.argv.slice(1);
+const server = tls.createServer({
+  cert: fs.readFileSync(cert), key: fs.readFileSync(key), ca: fs.readFileSync(ca),
+  minVersion: version, maxVersion: version, requestCert: true, allowHalfOpen: true,
+}, (peer) => {
+  const parts = [];
+  peer.on('data', (part) => parts.push(part));
+  peer.on('end', () => peer.end(Buffer.concat(parts)));
+});
+server.listen(0, '127.0.0.1', () => console.error('port ' + server.address().port + '.'));
+"""
+
+# Sends a megabyte and ends its side, twice, the second time with the session of the first. Tells
+# what came back.
+NODE_CLIENT = """
+const tls = require('tls'), fs = require('fs');
+const [port, ca, version, cert, key] = process.argv.slice(1);
+function talk(session, then) {
+  let count = 0, ticket = session;
+  const peer = tls.connect({
+    host: '127.0.0.1', port: Number(port), servername: 'localhost', ca: fs.readFileSync(ca),
+    cert: fs.readFileSync(cert), key: fs.readFileSync(key),
+    minVersion: version, maxVersion: version, allowHalfOpen: true, session,
+  }, () => peer.end(Buffer.alloc(1000000, 'x')));
+  peer.on('session', (made) => { ticket = made; });
+  peer.on('data', (part) => { count += part.length; });
+  peer.on('end', () => {
+    console.log(count, peer.getProtocol(), peer.isSessionReused());
+    then(ticket);
+  });
+}
+talk(undefined, (ticket) => talk(ticket, () => {}));
+"""
+
+
 def wait_for_port(port):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -181,6 +219,60 @@ class Tls(harness.TestCase):
             "relay", "-", f"tls+tcp://localhost:{port}?ca={self.authority}", stdin=b"echo\n"
         )
         self.assertIn(b"echo", out, err)
+
+    @unittest.skipIf(harness.find_program("gnutls-cli") is None, "gnutls-bin is not installed")
+    def test_gnutls_client_shows_a_certificate_and_resumes(self):
+        cert, secret = self.make("ecdsa", "client", "client")
+        port = self.serve(f"&ca={self.authority}&client-cert=required")
+        command = ["gnutls-cli", "--port", port, "--x509cafile", self.authority]
+        # In TLS 1.3 it depends on the pace whether it has a ticket when it comes again.
+        older = ["--resume", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2"]
+        for options, words in (([], "hello"), (older, "This is a resumed session")):
+            own = ["--x509certfile", cert, "--x509keyfile", secret, *options]
+            text = self.run_peer(*command, *own, "localhost", stdin=b"hello\n")
+            self.assertIn(words, text)
+
+    @unittest.skipIf(harness.find_program("node") is None, "nodejs is not installed")
+    def test_node_client_resumes_and_ends_its_side_first(self):
+        cert, secret = self.make("ecdsa", "client", "client")
+        for key in KEYS:
+            self.make(key)
+            port = self.serve(f"&ca={self.authority}&client-cert=required")
+            for version in ("TLSv1.2", "TLSv1.3"):
+                with self.subTest(key=key, version=version):
+                    text = self.run_peer(
+                        "node", "-e", NODE_CLIENT, port, self.authority, version, cert, secret
+                    )
+                    once = f"1000000 {version} "
+                    self.assertEqual(text, f"{once}false\n{once}true\n")
+
+    @unittest.skipIf(harness.find_program("node") is None, "nodejs is not installed")
+    def test_node_server_answers_after_we_ended_our_side(self):
+        own, secret = self.make("ecdsa", "client", "client")
+        data = os.urandom(1_000_000)
+        for key in KEYS:
+            cert, private = self.make(key)
+            for version in ("TLSv1.2", "TLSv1.3"):
+                with self.subTest(key=key, version=version):
+                    server = self.start_peer(
+                        "node", "-e", NODE_SERVER, cert, private, self.authority, version
+                    )
+                    port = server.wait_for(r"port (\d+)\.").group(1)
+                    place = f"tls+tcp://localhost:{port}?ca={self.authority}"
+                    status, out, err = run(
+                        "relay", "-", f"{place}&cert={own}&key={secret}", stdin=data
+                    )
+                    self.assertEqual((status, err), (0, ""))
+                    self.assertEqual(out, data)
+                    server.kill()
+
+    def test_handshakes_on_the_pool_and_early_data_are_parameters(self):
+        port = self.serve("&pool=yes&early-data=4KiB")
+        place = f"tls+tcp://localhost:{port}?ca={self.authority}&pool=yes&staple=checked"
+        self.assertEqual(run("relay", "-", place, stdin=b"hi"), (0, b"hi", ""))
+        status, _, err = run("relay", "-", place.replace("=checked", "=required"), stdin=b"hi")
+        self.assertEqual(status, 1)
+        self.assertIn("no OCSP response", err)
 
     def test_tells_why_a_certificate_is_refused(self):
         port = self.serve("&alpn=h2")
