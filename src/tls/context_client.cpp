@@ -57,7 +57,7 @@ result<std::shared_ptr<context>> make_client_context(const client_config::state&
     if (!ctx) {
         return fail(ctx.error());
     }
-    const auto made = std::make_shared<context>();
+    auto made = std::make_shared<context>();
     made->ctx = std::move(*ctx);
     made->client = &options;
     SSL_CTX* c = made->ctx.get();

@@ -182,7 +182,7 @@ result<ssl_ctx_ptr> make_group_context(const server_config::state& config, conte
 } // namespace
 
 result<std::shared_ptr<context>> make_server_context(const server_config::state& config) {
-    const auto made = std::make_shared<context>();
+    auto made = std::make_shared<context>();
     const auto alpn = encode_alpn(config.options.alpn);
     if (!alpn) {
         return fail(alpn.error());

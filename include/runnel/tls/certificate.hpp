@@ -40,7 +40,7 @@ struct certificate_request {
 
 /// Makes an authority that signs itself.
 [[nodiscard]] result<identity> make_authority(const std::string& common_name,
-                                              key_kind key = key_kind::ecdsa_p256);
+                                              key_kind kind = key_kind::ecdsa_p256);
 
 /// Makes a key and a certificate for it that `authority` signs. The authority's own certificate is
 /// not part of the chain.
