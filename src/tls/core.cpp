@@ -268,8 +268,12 @@ task<void> core::receive(std::shared_ptr<core> self) {
         if (!c.wants_input()) {
             break;
         }
-        const time_point until = c.tls.shakes_hands() ? c.handshake_deadline_ : never;
-        result<buffer> data = co_await with_deadline(until, c.below->read(input_chunk));
+        result<buffer> data = fail(errc::timed_out);
+        if (c.tls.shakes_hands()) {
+            data = co_await with_deadline(c.handshake_deadline_, c.below->read(input_chunk));
+        } else {
+            data = co_await c.below->read(input_chunk);
+        }
         if (c.aborted_ || (!data && is_stopped(data.error()))) {
             break;
         }

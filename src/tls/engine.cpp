@@ -238,7 +238,9 @@ bool engine::finish_handshake() {
         SSL_shutdown(ssl_.get());
         ERR_clear_error();
     }
-    release_buffers();
+    if (!keeps_buffers_) {
+        SSL_free_buffers(ssl_.get());
+    }
     return true;
 }
 
