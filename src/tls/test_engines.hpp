@@ -20,6 +20,7 @@ public:
         : a_ready_(prepare_client(from, "server.test").value()),
           b_ready_(prepare_server(to).value()), changed_(change_both(change)),
           a(std::move(a_ready_.ssl)), b(std::move(b_ready_.ssl)) {
+        a.session_key = a_ready_.name;
         for (int flight = 0; flight < 4; ++flight) {
             static_cast<void>(a.handshake());
             carry(a, b);
