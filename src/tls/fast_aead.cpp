@@ -11,8 +11,8 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -240,7 +240,7 @@ bool opens(const EVP_CIPHER* cipher, std::span<const unsigned char> message,
         EVP_DecryptUpdate(run, out.data(), &count, sealed.data(),
                           static_cast<int>(message.size())) == 1 &&
         EVP_DecryptFinal_ex(run, out.data() + count, &last) == 1 &&
-        std::memcmp(out.data(), message.data(), message.size()) == 0;
+        std::ranges::equal(out, message);
     EVP_CIPHER_CTX_free(run);
     return fine;
 }
