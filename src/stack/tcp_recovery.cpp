@@ -114,6 +114,12 @@ void tcp_sender::begin_episode(time_point now) noexcept {
     recovery_end_ = next_;
 }
 
+/// FlightSize (RFC 5681 2), which counts what is sacked: three segments had to be before a loss was
+/// seen, and of a small window that is most. What limited transmit added to the window is left out.
+std::uint32_t tcp_sender::flight_size() const noexcept {
+    return std::max(std::min(next_ - una_, control_->window()), segment_size_);
+}
+
 void tcp_sender::enter_recovery(std::uint32_t prior_in_flight, time_point now) {
     begin_episode(now);
     state_ = state::recovery;
@@ -122,7 +128,7 @@ void tcp_sender::enter_recovery(std::uint32_t prior_in_flight, time_point now) {
     recovery_flight_ = std::max(prior_in_flight, segment_size_);
     rate_delivered_ = 0;
     rate_out_ = 0;
-    control_->on_loss(now, std::max(prior_in_flight, segment_size_));
+    control_->on_loss(now, control_->owns_recovery() ? recovery_flight_ : flight_size());
 }
 
 void tcp_sender::leave_recovery(time_point now) noexcept {
@@ -239,7 +245,7 @@ void tcp_sender::on_retransmission_timeout(time_point now) {
     }
     // While the window is closed, a timeout says nothing about congestion.
     if (window_ > 0) {
-        control_->on_timeout(now, std::max(in_flight(), segment_size_), first);
+        control_->on_timeout(now, flight_size(), first);
     }
     if (first) {
         begin_episode(now);
@@ -296,7 +302,7 @@ void tcp_sender::end_loss_probe(const tcp_header& header, time_point now) {
     const bool duplicate =
         selective_ack_ && !header.sack.empty() && header.sack[0].end <= header.ack;
     if (!duplicate && state_ == state::open) {
-        control_->on_loss(now, std::max(in_flight(), segment_size_));
+        control_->on_loss(now, flight_size());
         control_->on_recovered(now);
     }
 }

@@ -49,7 +49,8 @@ public:
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
     /// Something new was acknowledged.
     virtual void on_ack(const congestion_sample& sample) noexcept = 0;
-    /// A loss was found by acknowledgments; once a flight. `in_flight` is from before it.
+    /// A loss was found by acknowledgments; once a flight. `in_flight` is from before it, and counts
+    /// what is sacked, too (FlightSize, RFC 5681 2), unless the controller owns recovery.
     virtual void on_loss(time_point now, std::uint32_t in_flight) noexcept = 0;
     /// The peer echoed a congestion mark; once a flight (RFC 3168 6.1.2, RFC 8511).
     virtual void on_mark(time_point now, std::uint32_t in_flight) noexcept = 0;

@@ -140,6 +140,7 @@ private:
     void lose_first() noexcept;
     void recover(const tcp_header& header, const delivery_report& report,
                  std::uint32_t prior_in_flight, sequence prior_una, time_point now);
+    [[nodiscard]] std::uint32_t flight_size() const noexcept;
     void enter_recovery(std::uint32_t prior_in_flight, time_point now);
     void leave_recovery(time_point now) noexcept;
     void reduce_by_rate(const delivery_report& report, bool advanced, bool lost_more) noexcept;
