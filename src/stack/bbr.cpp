@@ -217,4 +217,23 @@ void bbr::on_idle(time_point /*now*/) noexcept {
     // The rate is what is remembered; pacing keeps the first flight from being a burst.
 }
 
+congestion_memory bbr::memory() const noexcept {
+    const bool known = full_pipe_ && minimum_rtt_ != duration::max();
+    return {window_, threshold_, known ? static_cast<float>(bandwidth()) : 0.0F,
+            known ? static_cast<float>(minimum_rtt_.count()) : 0.0F};
+}
+
+void bbr::recall(const congestion_memory& from, time_point then) noexcept {
+    if (from.first <= 0) {
+        return; // it begins as a new one
+    }
+    congestion::recall(from, then);
+    rates_[round_ % bandwidth_rounds] = static_cast<std::uint64_t>(from.first);
+    minimum_rtt_ = duration(static_cast<std::int64_t>(from.second));
+    minimum_rtt_at_ = then;
+    full_pipe_ = true;
+    enter_probe_bandwidth(then);
+    pacing_rate_ = static_cast<std::uint64_t>(double{from.first} * pacing_margin);
+}
+
 } // namespace runnel::inline v0::stack

@@ -23,6 +23,8 @@ public:
     void on_recovered(time_point now) noexcept override;
     void undo(time_point now) noexcept override;
     void on_idle(time_point now) noexcept override;
+    [[nodiscard]] congestion_memory memory() const noexcept override;
+    void recall(const congestion_memory& from, time_point then) noexcept override;
     [[nodiscard]] bool owns_recovery() const noexcept override { return true; }
     [[nodiscard]] std::uint64_t pacing_rate() const noexcept override { return pacing_rate_; }
 

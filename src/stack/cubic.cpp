@@ -106,4 +106,13 @@ void cubic::on_idle(time_point now) noexcept {
     in_epoch_ = false; // RFC 9438 5.8: the time without data is no time to grow
 }
 
+congestion_memory cubic::memory() const noexcept {
+    return {window_, threshold_, static_cast<float>(largest_), 0};
+}
+
+void cubic::recall(const congestion_memory& from, time_point then) noexcept {
+    congestion::recall(from, then);
+    largest_ = prior_largest_ = double{from.first};
+}
+
 } // namespace runnel::inline v0::stack

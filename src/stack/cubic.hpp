@@ -17,6 +17,8 @@ public:
     void on_timeout(time_point now, std::uint32_t in_flight, bool first) noexcept override;
     void undo(time_point now) noexcept override;
     void on_idle(time_point now) noexcept override;
+    [[nodiscard]] congestion_memory memory() const noexcept override;
+    void recall(const congestion_memory& from, time_point then) noexcept override;
 
 private:
     void begin_epoch(time_point now) noexcept;

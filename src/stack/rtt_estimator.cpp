@@ -36,6 +36,24 @@ void rtt_estimator::back_off() noexcept {
     backoff_ = std::min(backoff_ + 1, max_backoff);
 }
 
+rtt_memory rtt_estimator::memory() const noexcept {
+    if (!measured()) {
+        return {};
+    }
+    return {static_cast<float>(smoothed_.count()), static_cast<float>(variation_.count()),
+            static_cast<float>(minimum_.count())};
+}
+
+void rtt_estimator::recall(const rtt_memory& from, time_point then) noexcept {
+    if (from.smoothed <= 0) {
+        return;
+    }
+    smoothed_ = latest_ = duration(static_cast<std::int64_t>(from.smoothed));
+    variation_ = duration(static_cast<std::int64_t>(from.variation));
+    minimum_ = duration(static_cast<std::int64_t>(from.minimum));
+    minimum_at_ = then;
+}
+
 duration rtt_estimator::timeout() const noexcept {
     const duration plain =
         measured() ? smoothed_ + std::max(bounds_->granularity, 4 * variation_) : bounds_->initial;

@@ -38,7 +38,7 @@ void tcp_connection::open(time_point now) {
     check(state_ == tcp_state::closed && !failure_, "a connection is opened once");
     active_ = true;
     state_ = tcp_state::syn_sent;
-    handshake_began_ = last_heard_ = now;
+    handshake_began_ = now;
     syn_due_ = true;
     ++environment_->counters.connections_opened;
 }
@@ -47,7 +47,7 @@ void tcp_connection::answer(const tcp_header& syn, time_point now) {
     check(state_ == tcp_state::closed && !failure_, "a connection is opened once");
     read_syn(syn);
     terms_.ecn = environment_->config.ecn && syn.ece && syn.cwr;
-    peer_timestamp_at_ = handshake_began_ = last_heard_ = now;
+    peer_timestamp_at_ = handshake_began_ = now;
     state_ = tcp_state::syn_received;
     syn_due_ = true;
 }
@@ -59,8 +59,7 @@ void tcp_connection::resume(const tcp_handshake& terms, time_point now) {
 }
 
 void tcp_connection::establish(const tcp_handshake& terms, time_point now) {
-    const tcp_config& config = environment_->config;
-    scaling_ = config.window_scaling && terms.peer_scale.has_value();
+    scaling_ = environment_->config.window_scaling && terms.peer_scale.has_value();
     std::uint16_t size =
         std::max(std::min(max_segment_size_, terms.peer_segment_size), least_segment_size);
     if (terms.timestamps) {
@@ -75,11 +74,9 @@ void tcp_connection::establish(const tcp_handshake& terms, time_point now) {
     sending.timestamps = terms.timestamps;
     sending.ecn = terms.ecn;
     sender_.start(sending, terms.peer_window, now);
-    const std::uint32_t largest = std::max(config.max_receive_buffer, config.receive_buffer);
-    const std::uint8_t scale = scaling_ ? tcp_receiver::scale_for(largest) : std::uint8_t{0};
-    receiver_.start(terms.remote_first + 1, scale, terms.selective_ack, terms.offered_window);
+    receiver_.start(terms.remote_first + 1, own_scale(), terms.selective_ack, terms.offered_window);
     peer_timestamp_ = terms.peer_timestamp;
-    peer_timestamp_at_ = last_heard_ = now;
+    peer_timestamp_at_ = now;
     handshake_deadline_ = never;
     syn_due_ = false;
     state_ = tcp_state::established;
@@ -92,6 +89,12 @@ void tcp_connection::establish(const tcp_handshake& terms, time_point now) {
         sender_.finish();
         state_ = tcp_state::fin_wait_1;
     }
+}
+
+std::uint8_t tcp_connection::own_scale() const noexcept {
+    const tcp_config& config = environment_->config;
+    const std::uint32_t largest = std::max(config.max_receive_buffer, config.receive_buffer);
+    return scaling_ ? tcp_receiver::scale_for(largest) : std::uint8_t{0};
 }
 
 void tcp_connection::watch_idle(time_point now) noexcept {

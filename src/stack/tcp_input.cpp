@@ -86,7 +86,7 @@ void tcp_connection::receive_in_syn_sent(const tcp_header& header, buffer payloa
         return;
     }
     read_syn(header);
-    peer_timestamp_at_ = last_heard_ = now;
+    peer_timestamp_at_ = now;
     const bool ecn = environment_->config.ecn && handshake_tries_ == 1;
     if (!header.acknowledges) {
         // Both opened at once (3.5): our SYN-ACK repeats our SYN.
@@ -160,7 +160,6 @@ void tcp_connection::receive_synchronized(tcp_header header, buffer payload, tcp
     if (!check_ack(header, now)) {
         return;
     }
-    last_heard_ = now;
     watch_idle(now);
     if (terms_.timestamps && header.timestamps && header.number <= receiver_.last_acknowledged() &&
         !is_older(header.timestamps->value, peer_timestamp_)) {

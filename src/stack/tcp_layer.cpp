@@ -40,17 +40,6 @@ bool writing_ended(const tcp_connection& engine) noexcept {
 
 void tcp_acceptor::on_request(const tcp_key& /*key*/) noexcept {}
 
-tcp_entry::tcp_entry(tcp_layer& layer, tcp_environment& environment, const tcp_key& key,
-                     sequence first, std::uint32_t timestamp_offset) noexcept
-    : timer(&fire), engine_(environment, key.local_port, key.remote_port, first, timestamp_offset),
-      key_(key), layer_(&layer) {}
-
-void tcp_entry::fire(timer& self) noexcept {
-    auto& entry = static_cast<tcp_entry&>(self);
-    entry.engine_.on_timer(entry.layer_->now_);
-    entry.layer_->mark(entry);
-}
-
 tcp_layer::time_wait_timer::time_wait_timer(tcp_layer& owner) noexcept
     : timer([](timer& self) noexcept {
           static_cast<time_wait_timer&>(self).layer->on_time_wait_timer();
@@ -63,7 +52,7 @@ tcp_layer::tcp_layer(tcp_lower& below, const options& how, const siphash_key& se
       max_connections_(how.max_connections), max_time_wait_(how.max_time_wait), numbers_(secret),
       resets_(secret.second), timers_(now),
       time_wait_(secret, how.config.time_wait, how.max_time_wait), time_wait_timer_(*this),
-      now_(now) {}
+      rest_timer_(*this), now_(now) {}
 
 tcp_layer::~tcp_layer() {
     check(entries_.size() == 0 || !bursting_, "a layer is not destroyed from within");
@@ -86,20 +75,21 @@ tcp_entry* tcp_layer::create(const tcp_key& key, sequence first, std::uint32_t o
     table_.insert(key.hash(secret_), handle);
     const ip_endpoint remote = key.there();
     const tcp_way way = below_->way(key.here().address(), remote.address());
-    entry.engine_.set_way(segment_size_of(way.mtu, remote.address()), way.burst);
+    entry.engine().set_way(segment_size_of(way.mtu, remote.address()), way.burst);
     return &entry;
 }
 
 /// Takes a connection that is over out of the table, and what TIME-WAIT needs of it in.
 void tcp_layer::retire(tcp_entry& entry, time_point now) {
     entry.cancel();
+    unwatch_rest(entry);
     entry.found_ = false;
     table_.erase(entry.key_.hash(secret_), entry.handle_);
     if (latest_ == &entry) {
         latest_ = nullptr;
     }
-    if (entry.engine_.state() == tcp_state::time_wait) {
-        time_wait_.add(entry.key_, entry.engine_.time_wait(), now);
+    if (entry.engine().state() == tcp_state::time_wait) {
+        time_wait_.add(entry.key_, entry.engine().time_wait(), now);
         if (!time_wait_timer_.armed()) {
             timers_.arm(time_wait_timer_, time_wait_.deadline());
         }
@@ -119,10 +109,11 @@ void tcp_layer::on_time_wait_timer() noexcept {
 
 void tcp_layer::mark(tcp_entry& entry) noexcept {
     if (!entry.dirty_) {
+        tcp_awake& awake = entry.awake();
         entry.dirty_ = true;
-        entry.next_dirty_ = nullptr;
+        awake.next_dirty = nullptr;
         *last_dirty_ = &entry;
-        last_dirty_ = &entry.next_dirty_;
+        last_dirty_ = &awake.next_dirty;
     }
 }
 
@@ -131,7 +122,7 @@ void tcp_layer::update_marked(time_point now) {
         tcp_entry* next = std::exchange(first_dirty_, nullptr);
         last_dirty_ = &first_dirty_;
         while (next != nullptr) {
-            tcp_entry& entry = *std::exchange(next, next->next_dirty_);
+            tcp_entry& entry = *std::exchange(next, next->awake_->next_dirty);
             entry.dirty_ = false;
             update_one(entry, now);
         }
@@ -153,20 +144,21 @@ void tcp_layer::update(tcp_entry& entry, time_point now) {
 
 void tcp_layer::transmit(tcp_entry& entry, time_point now) {
     // What ends a connection is not kept back.
-    while (!blocked_ || entry.engine_.state() == tcp_state::closed) {
-        if (!entry.engine_.transmit(out_, now)) {
+    tcp_awake& awake = entry.awake();
+    while (!blocked_ || awake.engine.state() == tcp_state::closed) {
+        if (!awake.engine.transmit(out_, now)) {
             return;
         }
-        blocked_ = !below_->send(entry.key_, entry.hint_, out_, now);
+        blocked_ = !below_->send(entry.key_, awake.hint, out_, now);
     }
     mark(entry);
 }
 
 /// A connection is open: it becomes the acceptor's.
 void tcp_layer::announce(tcp_entry& entry) noexcept {
-    tcp_port& port = *std::exchange(entry.port_, nullptr);
+    tcp_port& port = *std::exchange(entry.awake().port, nullptr);
     --port.pending_;
-    if (entry.engine_.state() == tcp_state::closed) {
+    if (entry.engine().state() == tcp_state::closed) {
         entry.released_ = true; // nobody ever knew of it
         return;
     }
@@ -178,10 +170,10 @@ void tcp_layer::update_one(tcp_entry& entry, time_point now) {
     if (entry.found_) {
         transmit(entry, now);
     }
-    if (entry.port_ != nullptr) {
+    if (entry.awake().port != nullptr) {
         announce(entry);
     }
-    const tcp_events events = entry.engine_.take_events();
+    const tcp_events events = entry.engine().take_events();
     if (events.any() && entry.user_ != nullptr) {
         entry.user_->on_events(events);
     }
@@ -189,12 +181,13 @@ void tcp_layer::update_one(tcp_entry& entry, time_point now) {
         return;
     }
     entry.updating_ = false;
-    if (entry.found_ && over(entry.engine_)) {
+    if (entry.found_ && over(entry.engine())) {
         transmit(entry, now);
         retire(entry, now);
     }
     if (entry.found_) {
-        const time_point due = entry.engine_.deadline();
+        watch_rest(entry, now);
+        const time_point due = entry.engine().deadline();
         if (due == never) {
             entry.cancel();
         } else if (!entry.armed() || due < entry.deadline()) {
@@ -265,7 +258,7 @@ result<tcp_entry*> tcp_layer::connect(const ip_endpoint& remote,
         return fail(errc::limit_exceeded, "too many connections");
     }
     entry->user_ = &user;
-    entry->engine_.open(now);
+    entry->engine().open(now);
     update(*entry, now);
     return entry;
 }
@@ -273,11 +266,12 @@ result<tcp_entry*> tcp_layer::connect(const ip_endpoint& remote,
 void tcp_layer::release(tcp_entry& entry, time_point now) {
     entry.user_ = nullptr;
     entry.released_ = true;
-    if (!writing_ended(entry.engine_)) {
-        entry.engine_.abort(now);
-    } else if (!over(entry.engine_)) {
-        entry.engine_.shutdown_read();
-        entry.engine_.orphan(now);
+    tcp_connection& engine = entry.engine();
+    if (!writing_ended(engine)) {
+        engine.abort(now);
+    } else if (!over(engine)) {
+        engine.shutdown_read();
+        engine.orphan(now);
     }
     if (entry.updating_) {
         mark(entry); // where it is being updated, it is still needed
@@ -289,11 +283,12 @@ void tcp_layer::release(tcp_entry& entry, time_point now) {
 void tcp_layer::disconnect(time_point now) {
     down_ = true;
     bursting_ = true;
+    // One after the other, so that those at rest are not all awake at once.
     entries_.for_each([&](std::uint32_t, tcp_entry& entry) {
-        entry.engine_.abort(now);
+        entry.engine().abort(now);
         mark(entry);
+        update_marked(now);
     });
-    update_marked(now);
     entries_.for_each([&](std::uint32_t, tcp_entry& entry) {
         if (entry.user_ != nullptr) {
             std::exchange(entry.user_, nullptr)->on_disconnect();
@@ -312,6 +307,7 @@ void tcp_layer::disconnect(time_point now) {
         }
     }
     time_wait_timer_.cancel();
+    rest_timer_.cancel();
     time_wait_ = time_wait_table(secret_, environment_.config.time_wait, max_time_wait_);
     below_->flush(now);
 }

@@ -92,7 +92,7 @@ void tcp_layer::deliver(tcp_entry& entry, tcp_packet& packet, const tcp_header& 
     const tcp_arrival how{packet.congestion_marked};
     mark(entry);
     if (packet.more.empty()) {
-        entry.engine_.receive(header, std::move(packet.bytes), how, now);
+        entry.engine().receive(header, std::move(packet.bytes), how, now);
         return;
     }
     // Each slice is a segment; what the last one said is not true of the others.
@@ -100,7 +100,7 @@ void tcp_layer::deliver(tcp_entry& entry, tcp_packet& packet, const tcp_header& 
     part.control = tcp_control::none;
     std::size_t size = packet.bytes.size();
     if (size > 0) {
-        entry.engine_.receive(part, std::move(packet.bytes), how, now);
+        entry.engine().receive(part, std::move(packet.bytes), how, now);
     }
     for (std::size_t i = 0; i < packet.more.size(); ++i) {
         part.number += static_cast<std::uint32_t>(size);
@@ -108,7 +108,7 @@ void tcp_layer::deliver(tcp_entry& entry, tcp_packet& packet, const tcp_header& 
         if (i + 1 == packet.more.size()) {
             part.control = packet.last_control;
         }
-        entry.engine_.receive(part, std::move(packet.more[i]), how, now);
+        entry.engine().receive(part, std::move(packet.more[i]), how, now);
     }
 }
 
@@ -172,9 +172,9 @@ void tcp_layer::open(tcp_port& port, const tcp_key& key, const tcp_handshake& te
         environment_.counters.drop(tcp_drop::backlog_full);
         return;
     }
-    entry->port_ = &port;
+    entry->awake().port = &port;
     ++port.pending_;
-    entry->engine_.resume(terms, now);
+    entry->engine().resume(terms, now);
     deliver(*entry, packet, header, now);
 }
 
@@ -233,11 +233,11 @@ void tcp_layer::on_icmp_error(const tcp_icmp_error& what, time_point now) {
     }
     switch (what.what) {
     case tcp_icmp_error::kind::unreachable:
-        entry->engine_.on_icmp_unreachable(what.number, now);
+        entry->engine().on_icmp_unreachable(what.number, now);
         break;
     case tcp_icmp_error::kind::too_big:
-        entry->hint_ = {};
-        entry->engine_.on_icmp_too_big(what.number, segment_size_of(what.mtu, what.remote), now);
+        entry->awake().hint = {};
+        entry->engine().on_icmp_too_big(what.number, segment_size_of(what.mtu, what.remote), now);
         break;
     case tcp_icmp_error::kind::soft:
         return;
@@ -248,7 +248,7 @@ void tcp_layer::on_icmp_error(const tcp_icmp_error& what, time_point now) {
 void tcp_layer::on_address_removed(const ip_address& address, time_point now) {
     entries_.for_each([&](std::uint32_t, tcp_entry& entry) {
         if (entry.found_ && entry.local().address() == address) {
-            entry.engine_.on_address_removed();
+            entry.engine().on_address_removed();
             mark(entry);
         }
     });

@@ -128,10 +128,10 @@ void tcp_layer::unlisten(tcp_port& port, time_point now) {
     if (port.pending_ > 0) {
         // Open connections that nobody was told of yet have nobody to belong to.
         entries_.for_each([&](std::uint32_t, tcp_entry& entry) {
-            if (entry.port_ == &port) {
-                entry.port_ = nullptr;
+            if (entry.awake_ != nullptr && entry.awake_->port == &port) {
+                entry.awake_->port = nullptr;
                 entry.released_ = true;
-                entry.engine_.abort(now);
+                entry.engine().abort(now);
                 mark(entry);
             }
         });

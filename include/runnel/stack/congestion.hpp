@@ -33,6 +33,15 @@ struct congestion_sample {
     std::uint64_t prior_delivered = 0; // the same when the sample's segment was sent
 };
 
+/// What is worth knowing of a path after a pause: of all controllers windows in bytes, and two
+/// numbers that each has its own use for.
+struct congestion_memory {
+    std::uint32_t window = 0;
+    std::uint32_t threshold = 0;
+    float first = 0;
+    float second = 0;
+};
+
 /// How much may be in flight. One object a connection; it never sees a segment.
 class congestion {
 public:
@@ -49,8 +58,8 @@ public:
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
     /// Something new was acknowledged.
     virtual void on_ack(const congestion_sample& sample) noexcept = 0;
-    /// A loss was found by acknowledgments; once a flight. `in_flight` is from before it, and counts
-    /// what is sacked, too (FlightSize, RFC 5681 2), unless the controller owns recovery.
+    /// A loss was found by acknowledgments; once a flight. `in_flight` is from before it, and
+    /// counts what is sacked, too (FlightSize, RFC 5681 2), unless the controller owns recovery.
     virtual void on_loss(time_point now, std::uint32_t in_flight) noexcept = 0;
     /// The peer echoed a congestion mark; once a flight (RFC 3168 6.1.2, RFC 8511).
     virtual void on_mark(time_point now, std::uint32_t in_flight) noexcept = 0;
@@ -66,6 +75,16 @@ public:
     [[nodiscard]] virtual bool owns_recovery() const noexcept { return false; }
     /// Bytes a second to send at; 0 for as fast as the window allows.
     [[nodiscard]] virtual std::uint64_t pacing_rate() const noexcept { return 0; }
+
+    /// What is kept of it while the connection rests, and how another one goes on from it. `then`:
+    /// when the connection was last in use.
+    [[nodiscard]] virtual congestion_memory memory() const noexcept {
+        return {window_, threshold_, 0, 0};
+    }
+    virtual void recall(const congestion_memory& from, time_point /*then*/) noexcept {
+        window_ = from.window;
+        threshold_ = from.threshold;
+    }
 
     /// The path carries other sizes now; the window stays the same number of bytes.
     virtual void set_segment_size(std::uint32_t bytes) noexcept { segment_size_ = bytes; }

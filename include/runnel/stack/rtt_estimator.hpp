@@ -5,6 +5,13 @@
 
 namespace runnel::inline v0::stack {
 
+/// What is kept of an estimate while a connection rests, in nanoseconds; all 0 if there is none.
+struct rtt_memory {
+    float smoothed = 0;
+    float variation = 0;
+    float minimum = 0;
+};
+
 /// The round trip time and the retransmission timeout that follows from it (RFC 6298).
 class rtt_estimator {
 public:
@@ -36,6 +43,9 @@ public:
     [[nodiscard]] duration minimum() const noexcept { return minimum_; }
     [[nodiscard]] duration timeout() const noexcept;
     [[nodiscard]] unsigned backed_off() const noexcept { return backoff_; }
+
+    [[nodiscard]] rtt_memory memory() const noexcept;
+    void recall(const rtt_memory& from, time_point then) noexcept;
 
     /// How long a minimum counts, before a path that became longer is believed.
     static constexpr duration minimum_window = std::chrono::minutes(5);

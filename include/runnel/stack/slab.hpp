@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
@@ -26,12 +27,13 @@ public:
     /// Makes one: its handle.
     template <class... Arguments>
     std::uint32_t create(Arguments&&... arguments) {
-        if (free_.empty()) {
+        if (free_ == none) {
             grow();
         }
-        const std::uint32_t handle = free_.back();
+        const std::uint32_t handle = free_;
+        const std::uint32_t next = next_free(handle);
         ::new (place(handle)) T(std::forward<Arguments>(arguments)...);
-        free_.pop_back();
+        free_ = next;
         block_of(handle).used |= bit(handle);
         ++size_;
         return handle;
@@ -40,7 +42,7 @@ public:
     void destroy(std::uint32_t handle) noexcept {
         (*this)[handle].~T();
         block_of(handle).used &= ~bit(handle);
-        free_.push_back(handle); // never grows: see grow()
+        set_free(handle);
         --size_;
     }
 
@@ -53,7 +55,7 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::size_t footprint() const noexcept {
-        return blocks_.size() * sizeof(block) + free_.capacity() * sizeof(std::uint32_t);
+        return blocks_.size() * sizeof(block) + blocks_.capacity() * sizeof(void*);
     }
 
     /// Calls `function(handle, object)` for all, in the order of their handles. It may destroy the
@@ -72,6 +74,8 @@ public:
 
 private:
     static constexpr std::size_t block_size = 64;
+    static constexpr std::uint32_t none = 0xffff'ffff;
+    static_assert(sizeof(T) >= sizeof(std::uint32_t));
     struct block {
         std::uint64_t used = 0;
         alignas(T) std::byte memory[block_size * sizeof(T)];
@@ -86,18 +90,26 @@ private:
     }
     void grow() {
         const auto first = static_cast<std::uint32_t>(blocks_.size() * block_size);
-        if (free_.capacity() < first + block_size) {
-            free_.reserve(2 * (first + block_size)); // never less than there are handles
-        }
         blocks_.push_back(std::make_unique_for_overwrite<block>());
         blocks_.back()->used = 0;
         for (std::size_t i = block_size; i > 0; --i) {
-            free_.push_back(first + static_cast<std::uint32_t>(i - 1));
+            set_free(first + static_cast<std::uint32_t>(i - 1));
         }
     }
 
+    // Where no object is, the next such place is noted.
+    [[nodiscard]] std::uint32_t next_free(std::uint32_t handle) noexcept {
+        std::uint32_t next = none;
+        std::memcpy(&next, place(handle), sizeof next);
+        return next;
+    }
+    void set_free(std::uint32_t handle) noexcept {
+        std::memcpy(place(handle), &free_, sizeof free_);
+        free_ = handle;
+    }
+
     std::vector<std::unique_ptr<block>> blocks_;
-    std::vector<std::uint32_t> free_;
+    std::uint32_t free_ = none;
     std::size_t size_ = 0;
 };
 

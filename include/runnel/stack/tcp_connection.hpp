@@ -6,6 +6,7 @@
 #include "runnel/core/error.hpp"
 #include "runnel/stack/tcp_environment.hpp"
 #include "runnel/stack/tcp_receiver.hpp"
+#include "runnel/stack/tcp_rest.hpp"
 #include "runnel/stack/tcp_segment.hpp"
 #include "runnel/stack/tcp_sender.hpp"
 #include "runnel/stack/time_wait.hpp"
@@ -188,6 +189,13 @@ public:
     [[nodiscard]] tcp_info info(time_point now) const noexcept;
     [[nodiscard]] const tcp_sender& sender() const noexcept { return sender_; }
     [[nodiscard]] const tcp_receiver& receiver() const noexcept { return receiver_; }
+    /// Whether the connection is open and has nothing to do, so that `rest()` can stand for it.
+    [[nodiscard]] bool may_rest() const noexcept;
+    /// All that has to be kept while it has nothing to do but what `deadline()` says. `last_used`:
+    /// when it had something to do.
+    [[nodiscard]] tcp_rest rest(time_point last_used) const;
+    /// Goes on from there, in a connection that is not open, with the deadline it had.
+    void wake(const tcp_rest& from, time_point idle_deadline);
     /// In TIME-WAIT: all that has to be kept, so that the connection itself can go.
     [[nodiscard]] time_wait_entry time_wait() const noexcept;
 
@@ -206,6 +214,7 @@ private:
     void establish(const tcp_handshake& terms, time_point now);
     void enter_time_wait(time_point now);
     void watch_idle(time_point now) noexcept;
+    [[nodiscard]] std::uint8_t own_scale() const noexcept;
     [[nodiscard]] bool may_write() const noexcept;
     [[nodiscard]] bool synchronized() const noexcept;
 
@@ -242,7 +251,6 @@ private:
     time_point handshake_deadline_ = never;
     time_point handshake_began_{};
     time_point idle_deadline_ = never; // keepalive, TIME-WAIT, or how long an orphan waits
-    time_point last_heard_{};
     time_point last_challenge_{};
     tcp_keepalive keepalive_;
     duration user_timeout_;

@@ -53,15 +53,43 @@ protected:
     ~tcp_acceptor() = default;
 };
 
+/// What an entry holds only while its connection is in use.
+struct tcp_awake {
+    tcp_awake(tcp_environment& environment, const tcp_key& key, sequence first,
+              std::uint32_t timestamp_offset) noexcept
+        : engine(environment, key.local_port, key.remote_port, first, timestamp_offset) {}
+
+    tcp_connection engine;
+    tcp_way_hint hint;
+    tcp_port* port = nullptr; // until the acceptor knows of it
+    tcp_entry* next_dirty = nullptr;
+    // The queue of those that may go to rest, and since when this one is in it.
+    tcp_entry* older = nullptr;
+    tcp_entry* newer = nullptr;
+    time_point queued_at{};
+    bool queued = false;
+    bool used = false; // since then
+};
+
 /// A connection in its place in the layer. Lives in the layer's memory, and does not move. Whoever
 /// has one may use its engine as it likes, and calls `tcp_layer::update` after that.
+///
+/// A connection that is open and had nothing to do for a second rests: its engine is gone, and
+/// what the entry keeps of it makes a new one when it is asked for. References to an engine are
+/// good only until the layer is told the time again.
 class tcp_entry final : private timer {
 public:
     tcp_entry(tcp_layer& layer, tcp_environment& environment, const tcp_key& key, sequence first,
-              std::uint32_t timestamp_offset) noexcept;
+              std::uint32_t timestamp_offset);
+    ~tcp_entry();
 
-    [[nodiscard]] tcp_connection& engine() noexcept { return engine_; }
-    [[nodiscard]] const tcp_connection& engine() const noexcept { return engine_; }
+    /// Wakes the connection if it rests.
+    [[nodiscard]] tcp_connection& engine() {
+        return awake_ != nullptr ? awake_->engine : wake().engine;
+    }
+    /// How it stands, without waking it.
+    [[nodiscard]] tcp_info info(time_point now) const;
+    [[nodiscard]] bool resting() const noexcept { return awake_ == nullptr; }
     [[nodiscard]] const tcp_key& key() const noexcept { return key_; }
     [[nodiscard]] ip_endpoint local() const noexcept { return key_.here(); }
     [[nodiscard]] ip_endpoint remote() const noexcept { return key_.there(); }
@@ -73,15 +101,16 @@ private:
     friend class tcp_layer;
 
     static void fire(timer& self) noexcept;
+    tcp_awake& awake() { return awake_ != nullptr ? *awake_ : wake(); }
+    tcp_awake& wake();
+    void rest();
 
-    tcp_connection engine_;
     tcp_key key_;
     std::uint32_t handle_ = 0;
-    tcp_way_hint hint_;
     tcp_layer* layer_;
+    tcp_awake* awake_; // null: it rests
     tcp_user* user_ = nullptr;
-    tcp_port* port_ = nullptr; // until the acceptor knows of it
-    tcp_entry* next_dirty_ = nullptr;
+    tcp_rest rest_; // while it rests
     bool dirty_ = false;
     bool found_ = false;    // in the table
     bool released_ = false; // by its user

@@ -87,8 +87,10 @@ public:
 
     [[nodiscard]] const tcp_counters& counters() const noexcept { return environment_.counters; }
     [[nodiscard]] const tcp_config& config() const noexcept { return environment_.config; }
-    /// Connections in the table, those in TIME-WAIT not counted, and these.
+    /// Connections in the table, those in TIME-WAIT not counted; those of them that rest; and those
+    /// in TIME-WAIT.
     [[nodiscard]] std::size_t connections() const noexcept { return table_.size(); }
+    [[nodiscard]] std::size_t resting() const noexcept { return resting_; }
     [[nodiscard]] std::size_t time_waiting() const noexcept { return time_wait_.size(); }
     /// Memory held by tables, in bytes; what connections have queued is not in it.
     [[nodiscard]] std::size_t footprint() const noexcept;
@@ -111,6 +113,12 @@ private:
     void retire(tcp_entry& entry, time_point now);
     void mark(tcp_entry& entry) noexcept;
     void update_marked(time_point now);
+
+    // tcp_layer_rest.cpp
+    void watch_rest(tcp_entry& entry, time_point now);
+    void unwatch_rest(tcp_entry& entry) noexcept;
+    void queue_for_rest(tcp_entry& entry, time_point now) noexcept;
+    void on_rest_timer();
     [[nodiscard]] bool is_free(const tcp_key& key, time_point now) noexcept;
 
     // tcp_layer_input.cpp
@@ -140,6 +148,10 @@ private:
         explicit time_wait_timer(tcp_layer& owner) noexcept;
         tcp_layer* layer;
     };
+    struct rest_timer final : timer {
+        explicit rest_timer(tcp_layer& owner) noexcept;
+        tcp_layer* layer;
+    };
 
     tcp_lower* below_;
     siphash_key secret_;
@@ -159,6 +171,11 @@ private:
     tcp_port* forwarding_ = nullptr;
     tcp_entry* first_dirty_ = nullptr;
     tcp_entry** last_dirty_ = &first_dirty_;
+    // Connections in use that are looked at when the oldest has been here for long enough.
+    rest_timer rest_timer_;
+    tcp_entry* oldest_used_ = nullptr;
+    tcp_entry* newest_used_ = nullptr;
+    std::size_t resting_ = 0;
     tcp_segment out_; // what is being sent; here because it is large
     time_point now_;  // of the timer that fires
     bool bursting_ = false;

@@ -14,6 +14,8 @@
 
 namespace runnel::inline v0::stack {
 
+struct tcp_rest;
+
 /// The receiving half of a connection: what came, the window that is offered, and when an
 /// acknowledgment is due.
 class tcp_receiver {
@@ -78,6 +80,11 @@ public:
     [[nodiscard]] const receive_queue& queue() const noexcept { return queue_; }
     [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
     void clear() noexcept { queue_.clear(); }
+
+    /// See the calls of these names of `tcp_sender`.
+    [[nodiscard]] bool may_rest() const noexcept;
+    void rest(tcp_rest& out) const noexcept;
+    void wake(const tcp_rest& from, std::uint8_t scale) noexcept;
 
 private:
     [[nodiscard]] std::uint32_t free_space() const noexcept;

@@ -26,6 +26,8 @@ struct sender_terms {
     bool ecn = false;
 };
 
+struct tcp_rest;
+
 /// What an acknowledgment did.
 struct sender_progress {
     bool advanced = false;      // something new is acknowledged
@@ -106,6 +108,12 @@ public:
     /// What keeps more from being sent.
     enum class bottleneck : std::uint8_t { application, window, congestion, pacing };
     [[nodiscard]] bottleneck limited_by(time_point now) const noexcept;
+
+    /// Whether nothing is sent, waited for or to be sent; what then has to be kept; and how a new
+    /// one goes on from it.
+    [[nodiscard]] bool may_rest() const noexcept;
+    void rest(tcp_rest& out) const noexcept;
+    void wake(const tcp_rest& from);
 
     /// Drops all data and stops all timers.
     void clear() noexcept;
