@@ -5,13 +5,14 @@ import json
 import os
 import subprocess
 
-from lib import harness
+from lib import harness, stack
 
 
 def programs():
     folder = os.path.join(harness.BIN, "bench")
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    return [name for name in names if name.endswith("_bench") and not name.startswith("io_")]
+    return [name for name in names if name.endswith("_bench") and not name.startswith("io_")
+            and name not in stack.PROGRAMS]
 
 
 def run(quick):

@@ -246,10 +246,12 @@ void tcp_layer::on_icmp_error(const tcp_icmp_error& what, time_point now) {
 }
 
 void tcp_layer::on_address_removed(const ip_address& address, time_point now) {
+    bursting_ = true;
     entries_.for_each([&](std::uint32_t, tcp_entry& entry) {
         if (entry.found_ && entry.local().address() == address) {
             entry.engine().on_address_removed();
             mark(entry);
+            update_marked(now); // so that those at rest are not all awake at once
         }
     });
     end_of_burst(now);

@@ -45,13 +45,17 @@ tcp_entry::~tcp_entry() {
 
 void tcp_entry::fire(timer& self) noexcept {
     auto& entry = static_cast<tcp_entry&>(self);
-    entry.engine().on_timer(entry.layer_->now_);
+    const time_point now = entry.layer_->now_;
+    if (entry.awake_ == nullptr) {
+        entry.wake(now); // what is due now is all that one at rest waits for
+    }
+    entry.awake_->engine.on_timer(now);
     entry.layer_->mark(entry);
 }
 
-tcp_awake& tcp_entry::wake() {
+tcp_awake& tcp_entry::wake(time_point idle_deadline) {
     awake_ = make_awake(layer_->environment_, key_, sequence(), rest_.timestamp_offset);
-    awake_->engine.wake(rest_, armed() ? deadline() : never);
+    awake_->engine.wake(rest_, idle_deadline);
     rest_.patience.reset();
     --layer_->resting_;
     return *awake_;

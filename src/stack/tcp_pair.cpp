@@ -192,7 +192,7 @@ void tcp_pair::put_on_link(int from, packet what) {
     const wire_faults& faults = one.faults;
     ++one.segments;
     one.wire_bytes += what.bytes.size() + ip_header;
-    if (random_.fraction() < faults.loss) {
+    if (random_.fraction() < faults.loss || what.bytes.size() + ip_header > faults.mtu) {
         return;
     }
     time_point leaves = now_;

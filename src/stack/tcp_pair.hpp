@@ -26,6 +26,7 @@ struct wire_faults {
     std::size_t queue = 1U << 30U; // bytes that may wait for the rate
     double mark_above = 1e30;      // bytes in the queue above which packets that may be are marked
     std::size_t coalesce = 1;      // segments in a row that are made one (GRO)
+    std::size_t mtu = 65'535;      // of the path; larger packets vanish, and nobody is told
 };
 
 /// Two connections, a link between them, and a program on each side, in virtual time: each sends

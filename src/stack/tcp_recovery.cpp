@@ -91,6 +91,13 @@ void tcp_sender::detect_losses(time_point now) noexcept {
     }
 }
 
+/// RFC 4821 7.5: a probe is lost because it is too large, most likely; that is no congestion.
+bool tcp_sender::lost_only_a_probe() noexcept {
+    const scoreboard::handle first = board_.first_lost();
+    return first != scoreboard::none && board_[first].path_probe &&
+           board_[first].length == board_.lost_bytes();
+}
+
 /// Without SACK only the first segment can be known to be lost (RFC 6582 3.2).
 void tcp_sender::lose_first() noexcept {
     const scoreboard::handle first = board_.first();
@@ -187,7 +194,7 @@ void tcp_sender::recover(const tcp_header& header, const delivery_report& report
             lose_first();
         }
     }
-    if (state_ == state::open && board_.lost_bytes() > 0) {
+    if (state_ == state::open && board_.lost_bytes() > 0 && !lost_only_a_probe()) {
         enter_recovery(prior_in_flight, now);
     }
     if (state_ == state::recovery) {
@@ -262,6 +269,7 @@ void tcp_sender::on_retransmission_timeout(time_point now) {
     if (++timeouts_in_row_ >= black_hole_timeouts && segment_size_ > safe_segment_size) {
         ++counters_->black_holes; // RFC 8899 4.3
         segment_size_ = safe_segment_size;
+        path_.begin(now);
         control_->set_segment_size(segment_size_);
     }
 }
@@ -311,7 +319,7 @@ void tcp_sender::on_timer(time_point now) {
     if (reorder_deadline_ <= now) {
         const std::uint32_t prior = in_flight();
         detect_losses(now);
-        if (board_.lost_bytes() > 0 && state_ == state::open) {
+        if (board_.lost_bytes() > 0 && state_ == state::open && !lost_only_a_probe()) {
             enter_recovery(prior, now);
             reduce_by_rate({}, false, true);
         }
@@ -339,10 +347,17 @@ void tcp_sender::on_timer(time_point now) {
 }
 
 void tcp_sender::on_path_mtu(std::uint16_t segment_size, time_point now) {
-    if (!started_ || segment_size >= segment_size_ || segment_size == 0) {
+    if (!started_ || segment_size == 0) {
+        return;
+    }
+    if (path_.outstanding() && segment_size < path_.size()) {
+        path_.limit(segment_size);
+    }
+    if (segment_size >= segment_size_) {
         return;
     }
     segment_size_ = segment_size;
+    path_.begin(now + path_search::raise_after);
     control_->set_segment_size(segment_size);
     // What is too large did not arrive, which is no sign of congestion (RFC 8201 5.4).
     for (scoreboard::handle at = board_.oldest_in_flight(); at != scoreboard::none;) {

@@ -41,6 +41,7 @@ void tcp_sender::rest(tcp_rest& out) const noexcept {
     out.control = control_->memory();
     out.round_trip = rtt_.memory();
     out.segment_size = static_cast<std::uint16_t>(segment_size_);
+    out.largest_segment_size = static_cast<std::uint16_t>(path_.ceiling());
     out.max_send_size = static_cast<std::uint16_t>(
         std::min<std::uint32_t>(max_send_size_, std::numeric_limits<std::uint16_t>::max()));
     out.reorder_multiplier = static_cast<std::uint8_t>(reorder_multiplier_);
@@ -64,6 +65,10 @@ void tcp_sender::wake(const tcp_rest& from) {
     corked_ = from.corked;
     start(terms, from.window, moment(from.since));
     largest_window_ = from.largest_window;
+    path_.start(from.largest_segment_size);
+    if (segment_size_ < from.largest_segment_size) {
+        path_.begin(moment(from.since) + path_search::raise_after);
+    }
     delivered_ = from.delivered;
     retransmitted_ = from.retransmitted;
     delivery_rate_ = static_cast<std::uint64_t>(from.delivery_rate);

@@ -12,6 +12,7 @@ void tcp_sender::start(const sender_terms& terms, std::uint32_t window, time_poi
     window_ack_ = terms.first;
     recovery_end_ = mark_end_ = forward_most_ = duplicate_round_end_ = terms.first;
     segment_size_ = terms.segment_size;
+    path_.start(segment_size_);
     window_scale_ = terms.window_scale;
     selective_ack_ = terms.selective_ack;
     timestamps_ = terms.timestamps;
@@ -139,6 +140,19 @@ void tcp_sender::take_cumulative(sequence ack, delivery_report& report, sender_p
     }
 }
 
+/// RFC 8899 5.3: what arrived as one segment is a size that the path carries.
+void tcp_sender::take_path_probe(time_point now) noexcept {
+    if (!path_.outstanding() || una_ < path_.end()) {
+        return;
+    }
+    if (path_.size() > segment_size_) {
+        segment_size_ = path_.size();
+        control_->set_segment_size(segment_size_);
+    }
+    path_.succeeded();
+    (void)path_.next(segment_size_, now); // sets the time of the next search, if this one is over
+}
+
 void tcp_sender::take_round_trip(const tcp_header& header, const delivery_report& report,
                                  time_point now) {
     if (report.has_rtt && !report.retransmission_delivered) {
@@ -183,6 +197,7 @@ sender_progress tcp_sender::on_ack(const tcp_header& header, bool payload, time_
     if (window_ == 0 && stalled_since_ != never) {
         stalled_since_ = now;
     }
+    take_path_probe(now);
     take_round_trip(header, report, now);
     if (report.delivered > 0) {
         delivered_ += report.delivered;

@@ -101,6 +101,10 @@ bool tcp_sender::next_segment(tcp_segment& out, time_point now) {
     if (una_ == next_ && control_->pacing_rate() == 0 && now - last_sent_ > rtt_.timeout()) {
         control_->on_idle(now); // RFC 5681 4.1
     }
+    if (send_path_probe(out, now)) {
+        arm(now, true);
+        return true;
+    }
     bool whole = false;
     const std::uint32_t size = new_data_size(whole);
     const bool bare_fin = unsent() == 0 && window_room() > 0;
@@ -152,6 +156,29 @@ bool tcp_sender::send_new(tcp_segment& out, std::uint32_t size, bool whole, time
     rate_out_ += what.length;
     pace(sliced, now);
     return true;
+}
+
+/// A segment of new data that is larger than what is known to arrive, with enough behind it that
+/// its loss is noticed soon (RFC 4821 7.4).
+bool tcp_sender::send_path_probe(tcp_segment& out, time_point now) {
+    if (!config_->path_probing || !selective_ack_ || state_ != state::open) {
+        return false;
+    }
+    const std::uint32_t size = path_.next(segment_size_, now);
+    const std::uint32_t needed = size + 3 * segment_size_;
+    if (size == 0 || unsent() < needed || window_room() < needed || congestion_room() < size) {
+        return false;
+    }
+    const std::uint32_t known = std::exchange(segment_size_, size);
+    const bool sent = send_new(out, size, false, now);
+    segment_size_ = known;
+    const scoreboard::handle last = board_.last();
+    if (sent && board_[last].length > known) {
+        board_[last].path_probe = true;
+        path_.sent(board_[last].length, next_);
+        ++counters_->path_probes;
+    }
+    return sent;
 }
 
 void tcp_sender::stamp(transmission& what, time_point now) noexcept {
@@ -222,6 +249,10 @@ bool tcp_sender::send_again(scoreboard::handle which, std::uint32_t limit, tcp_s
         board_.split(which, length, data_);
     }
     transmission& one = board_[which];
+    if (std::exchange(one.path_probe, false) && path_.outstanding()) {
+        path_.failed();
+        ++counters_->path_probes_lost;
+    }
     one.segment_size = static_cast<std::uint16_t>(segment_size_);
     stamp(one, now);
     if (state_ != state::open) {

@@ -32,6 +32,7 @@ struct transmission {
     std::uint8_t times_retransmitted = 0; // stops at 255
     bool fin = false;                     // its last place is the FIN
     bool application_limited = false;
+    bool path_probe = false; // larger than what is known to arrive
 
     [[nodiscard]] sequence end() const noexcept { return begin + length; }
     [[nodiscard]] std::uint32_t payload() const noexcept { return length - (fin ? 1U : 0U); }

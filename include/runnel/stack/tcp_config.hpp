@@ -36,6 +36,8 @@ struct tcp_config {
     bool timestamps = true;
     bool selective_ack = true;
     bool ecn = true;
+    /// Whether a segment size that was taken back is raised again by trying (RFC 4821).
+    bool path_probing = true;
     congestion_kind congestion = congestion_kind::cubic;
     /// Segments that may be sent before the first acknowledgment (RFC 6928).
     std::uint32_t initial_window = 10;

@@ -79,7 +79,10 @@ struct tcp_counters {
     std::uint64_t challenge_acks_withheld = 0;
     std::uint64_t cookies_sent = 0;
     std::uint64_t cookies_accepted = 0;
+    /// Nothing large arrived any more, so the segment size was taken back (RFC 8899 4.3).
     std::uint64_t black_holes = 0;
+    std::uint64_t path_probes = 0;
+    std::uint64_t path_probes_lost = 0;
     std::array<std::uint64_t, tcp_drop_count> dropped{};
 
     void drop(tcp_drop reason) noexcept { ++dropped[static_cast<std::size_t>(reason)]; }

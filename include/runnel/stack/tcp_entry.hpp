@@ -84,9 +84,7 @@ public:
     ~tcp_entry();
 
     /// Wakes the connection if it rests.
-    [[nodiscard]] tcp_connection& engine() {
-        return awake_ != nullptr ? awake_->engine : wake().engine;
-    }
+    [[nodiscard]] tcp_connection& engine() { return awake().engine; }
     /// How it stands, without waking it.
     [[nodiscard]] tcp_info info(time_point now) const;
     [[nodiscard]] bool resting() const noexcept { return awake_ == nullptr; }
@@ -101,8 +99,8 @@ private:
     friend class tcp_layer;
 
     static void fire(timer& self) noexcept;
-    tcp_awake& awake() { return awake_ != nullptr ? *awake_ : wake(); }
-    tcp_awake& wake();
+    tcp_awake& awake() { return awake_ != nullptr ? *awake_ : wake(armed() ? deadline() : never); }
+    tcp_awake& wake(time_point idle_deadline);
     void rest();
 
     tcp_key key_;

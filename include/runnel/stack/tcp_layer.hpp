@@ -161,6 +161,7 @@ private:
     isn_source numbers_;
     challenge_limit resets_;
     timer_wheel timers_;
+    std::size_t resting_ = 0;
     slab<tcp_entry> entries_;
     handle_table table_;
     tcp_entry* latest_ = nullptr; // that a packet was for
@@ -175,7 +176,6 @@ private:
     rest_timer rest_timer_;
     tcp_entry* oldest_used_ = nullptr;
     tcp_entry* newest_used_ = nullptr;
-    std::size_t resting_ = 0;
     tcp_segment out_; // what is being sent; here because it is large
     time_point now_;  // of the timer that fires
     bool bursting_ = false;

@@ -41,6 +41,8 @@ struct tcp_rest {
     sequence expected;               // RCV.NXT
     sequence edge;
     std::uint32_t receive_limit = 0;
+
+    std::uint16_t largest_segment_size = 0; // where searching for the path's ends
     std::uint64_t received = 0;
 
     // What both agreed on.

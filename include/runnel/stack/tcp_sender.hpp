@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runnel/stack/congestion.hpp"
+#include "runnel/stack/path_search.hpp"
 #include "runnel/stack/rtt_estimator.hpp"
 #include "runnel/stack/scoreboard.hpp"
 #include "runnel/stack/send_buffer.hpp"
@@ -134,6 +135,7 @@ private:
     bool take_duplicate_report(const tcp_header& header) noexcept;
     void take_cumulative(sequence ack, delivery_report& report, sender_progress& progress,
                          time_point now);
+    void take_path_probe(time_point now) noexcept;
     void take_round_trip(const tcp_header& header, const delivery_report& report, time_point now);
     void count_duplicate(const tcp_header& header, bool payload, std::uint32_t old_window,
                          const delivery_report& report) noexcept;
@@ -167,6 +169,8 @@ private:
     [[nodiscard]] std::uint32_t burst_limit() const noexcept;
     [[nodiscard]] std::uint32_t new_data_size(bool& whole) const noexcept;
     [[nodiscard]] bool may_send_small(std::uint32_t size, bool whole) const noexcept;
+    bool send_path_probe(tcp_segment& out, time_point now);
+    [[nodiscard]] bool lost_only_a_probe() noexcept;
     bool send_lost(tcp_segment& out, time_point now);
     bool send_again(scoreboard::handle which, std::uint32_t limit, tcp_segment& out,
                     time_point now);
@@ -184,6 +188,7 @@ private:
     send_buffer data_;
     scoreboard board_;
     rtt_estimator rtt_;
+    path_search path_;
     std::unique_ptr<congestion> control_;
 
     sequence una_;
