@@ -246,6 +246,31 @@ TEST_F(TcpLayer, AFloodOfSynsCostsNoMemoryAndKeepsNobodyOut) {
     EXPECT_GE(b_.tcp().counters().cookies_accepted, 1U);
 }
 
+// gvisor-tap-vsock #676 and #127: ten SYNs without an answer, or refused, and nobody connects.
+TEST_F(TcpLayer, ConnectionsToNowhereKeepNobodyOut) {
+    listen("10.0.0.2:80");
+    std::deque<test_program> lost;
+    for (int i = 0; i < 2000; ++i) {
+        test_program& one = lost.emplace_back(wire_, a_.tcp(), 0);
+        connect(one, i % 2 == 0 ? "10.0.0.99:80" : "10.0.0.2:81");
+    }
+    connect(client_, "10.0.0.2:80");
+    EXPECT_TRUE(wire_.run_until([&] { return client_.done(); }, 5s));
+    wire_.run_for(200s);
+    std::size_t refused = 0;
+    std::size_t timed_out = 0;
+    for (const test_program& one : lost) {
+        refused += one.failure() == errc::refused ? 1U : 0U;
+        timed_out += one.failure() == errc::timed_out ? 1U : 0U;
+    }
+    // Those beyond the limit of resets ask again, and are answered in a later second.
+    EXPECT_EQ(refused, 1000U);
+    EXPECT_EQ(timed_out, 1000U);
+    lost.clear();
+    wire_.run_for(1s);
+    EXPECT_EQ(a_.tcp().connections(), 0U) << "none is left over";
+}
+
 TEST_F(TcpLayer, AForwardingListenerAnswersForEverybodyWhenToldTo) {
     const auto port = b_.tcp().listen(
         {}, {.queue = {.deferred = true}, .dual = true, .forwarding = true}, server_, wire_.now());

@@ -210,4 +210,45 @@ TEST(TcpStates, MeetTheEndOfBothStreams) {
                                       {"CLOSED", {"=", "-"}}});
 }
 
+TEST(TcpStates, MeetDataWithoutAnAcknowledgment) {
+    // RFC 9293 3.10.7.4, fifth: dropped. TIME-WAIT answers whatever carries something.
+    expect_rows("P seq=NEXT len=10", {{"SYN-SENT", {"=", "-"}},
+                                      {"SYN-RECEIVED", {"=", "-"}},
+                                      {"ESTABLISHED", {"=", "-"}},
+                                      {"FIN-WAIT-1", {"=", "-"}},
+                                      {"FIN-WAIT-2", {"=", "-"}},
+                                      {"CLOSE-WAIT", {"=", "-"}},
+                                      {"CLOSING", {"=", "-"}},
+                                      {"LAST-ACK", {"=", "-"}},
+                                      {"TIME-WAIT", {"=", "."}},
+                                      {"CLOSED", {"=", "-"}}});
+}
+
+TEST(TcpStates, MeetAProbeFromBeforeTheWindow) {
+    // RFC 9293 3.8.4: what keepalive sends has to be answered.
+    expect_rows(". seq=0 ack=UNA", {{"SYN-SENT", {"=", "-"}},
+                                    {"SYN-RECEIVED", {"=", "S."}},
+                                    {"ESTABLISHED", {"=", "."}},
+                                    {"FIN-WAIT-1", {"=", "."}},
+                                    {"FIN-WAIT-2", {"=", "."}},
+                                    {"CLOSE-WAIT", {"=", "."}},
+                                    {"CLOSING", {"=", "."}},
+                                    {"LAST-ACK", {"=", "."}},
+                                    {"TIME-WAIT", {"=", "-"}},
+                                    {"CLOSED", {"=", "-"}}});
+}
+
+TEST(TcpStates, MeetAnEndBehindAHole) {
+    expect_rows("FA seq=99 ack=SENT", {{"SYN-SENT", {"=", "-"}},
+                                       {"SYN-RECEIVED", {"ESTABLISHED", "."}},
+                                       {"ESTABLISHED", {"=", "."}},
+                                       {"FIN-WAIT-1", {"FIN-WAIT-2", "."}},
+                                       {"FIN-WAIT-2", {"=", "."}},
+                                       {"CLOSE-WAIT", {"=", "."}},
+                                       {"CLOSING", {"TIME-WAIT", "."}},
+                                       {"LAST-ACK", {"CLOSED", "-"}},
+                                       {"TIME-WAIT", {"=", "."}},
+                                       {"CLOSED", {"=", "-"}}});
+}
+
 } // namespace
