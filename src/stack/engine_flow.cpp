@@ -41,7 +41,7 @@ std::optional<result<void>> engine_flow::opened() const {
 }
 
 tcp_info engine_flow::info() const {
-    return entry_ != nullptr ? engine().info(driver_->now()) : tcp_info();
+    return entry_ != nullptr ? entry_->info(driver_->now()) : tcp_info();
 }
 
 void engine_flow::set_nodelay(bool on) noexcept {

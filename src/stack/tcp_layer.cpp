@@ -283,11 +283,20 @@ void tcp_layer::release(tcp_entry& entry, time_point now) {
 void tcp_layer::disconnect(time_point now) {
     down_ = true;
     bursting_ = true;
-    // One after the other, so that those at rest are not all awake at once.
     entries_.for_each([&](std::uint32_t, tcp_entry& entry) {
-        entry.engine().abort(now);
-        mark(entry);
-        update_marked(now);
+        if (!entry.resting()) {
+            entry.engine().abort(now);
+            mark(entry);
+        }
+    });
+    update_marked(now);
+    // One after the other, so that they are not all awake at once.
+    entries_.for_each([&](std::uint32_t, tcp_entry& entry) {
+        if (entry.resting()) {
+            entry.engine().abort(now);
+            mark(entry);
+            update_marked(now);
+        }
     });
     entries_.for_each([&](std::uint32_t, tcp_entry& entry) {
         if (entry.user_ != nullptr) {

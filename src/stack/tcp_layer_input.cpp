@@ -246,12 +246,16 @@ void tcp_layer::on_icmp_error(const tcp_icmp_error& what, time_point now) {
 }
 
 void tcp_layer::on_address_removed(const ip_address& address, time_point now) {
+    constexpr std::size_t at_once = 4096; // of those at rest, that not all are awake
+    std::size_t count = 0;
     bursting_ = true;
     entries_.for_each([&](std::uint32_t, tcp_entry& entry) {
         if (entry.found_ && entry.local().address() == address) {
             entry.engine().on_address_removed();
             mark(entry);
-            update_marked(now); // so that those at rest are not all awake at once
+            if (++count % at_once == 0) {
+                update_marked(now);
+            }
         }
     });
     end_of_burst(now);

@@ -145,8 +145,9 @@ public:
             }
         }
         for (const duration span : {duration(2us), duration(1s), duration(2s)}) {
-            for (int i = 0; i < 16; ++i) {
-                turn(span);
+            turn(span);
+            for (int i = 0; i < 1000; ++i) { // as many as it takes through the link's queue
+                turn();
             }
         }
     }
