@@ -53,6 +53,7 @@ void bbr::update_round(const congestion_sample& sample) noexcept {
         round_end_ = sample.total_delivered;
         ++round_;
         rates_[round_ % bandwidth_rounds] = 0;
+        held_back_ = conserving_;
         conserving_ = false;
     }
 }
@@ -67,7 +68,8 @@ void bbr::update_bandwidth(const congestion_sample& sample) noexcept {
 }
 
 void bbr::check_full_pipe(const congestion_sample& sample) noexcept {
-    if (full_pipe_ || !round_started_ || sample.application_limited) {
+    // A round in which packets were conserved says nothing about what the path would carry.
+    if (full_pipe_ || !round_started_ || sample.application_limited || held_back_) {
         return;
     }
     if (bandwidth() >= full_bandwidth_ + full_bandwidth_ / 4) {

@@ -62,6 +62,7 @@ private:
     bool round_started_ = false;
     bool full_pipe_ = false;
     bool conserving_ = false;
+    bool held_back_ = false; // packets were conserved in the round before
     bool probe_round_done_ = false;
 };
 

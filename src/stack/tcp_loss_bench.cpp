@@ -66,7 +66,7 @@ constexpr cell cells[] = {
 void loss(benchmark::State& state) {
     const cell& where = cells[static_cast<std::size_t>(state.range(0))];
     // What moves gigabytes is even by itself, and takes long.
-    const std::uint64_t seeds = where.linux_rate > 100 ? 1 : where.linux_rate > 50 ? 2 : 32;
+    const std::uint64_t seeds = where.kind == cubic ? 32 : where.round_trip > 50ms ? 12 : 1;
     double sum = 0;
     for (auto _ : state) {
         for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
