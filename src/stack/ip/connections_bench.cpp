@@ -140,7 +140,10 @@ public:
     void open_idle(std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
             connect(1, false);
-            if (i % 64 == 63) {
+            if (i % 32 == 31) { // fewer than a pump takes from a link
+                turn();
+                turn();
+                turn();
                 turn();
             }
         }
