@@ -22,7 +22,7 @@ public:
 
 private:
     void begin_epoch(time_point now) noexcept;
-    void reduce(std::uint32_t in_flight, double factor) noexcept;
+    void reduce(std::uint32_t in_flight, double by) noexcept;
 
     // Windows in segments, as the RFC's formulas have them.
     double largest_ = 0;        // W_max
