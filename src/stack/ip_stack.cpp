@@ -2,6 +2,7 @@
 #include "runnel/stack/ip_stack.hpp"
 
 #include "dhcp_driver.hpp"
+#include "dhcpv6_driver.hpp"
 #include "drop_watch.hpp"
 
 #include <algorithm>
@@ -47,6 +48,9 @@ ip_stack::ip_stack(const options& how)
             auto& stack = *static_cast<ip_stack*>(self);
             stack.announce_change();
             for (const auto& each : stack.dhcp_) {
+                each->wake();
+            }
+            for (const auto& each : stack.dhcpv6_) {
                 each->wake();
             }
         },
@@ -99,6 +103,16 @@ result<void> ip_stack::start_dhcp(std::uint32_t interface) {
     return {};
 }
 
+result<void> ip_stack::start_dhcpv6(std::uint32_t interface) {
+    if (interface >= network_.interfaces() ||
+        network_.device(interface).properties().medium != link_medium::ethernet) {
+        return fail(errc::invalid_argument, "DHCPv6 is for an interface of Ethernet");
+    }
+    dhcpv6_.push_back(std::make_unique<dhcpv6_driver>(*this, interface,
+                                                      network_.device(interface).properties().mac));
+    return {};
+}
+
 void ip_stack::release_dhcp(std::uint32_t interface) {
     for (const auto& each : dhcp_) {
         if (each->interface() == interface) {
@@ -140,6 +154,10 @@ std::vector<ip_address> ip_stack::name_servers() const {
         if (const auto& lease = each->client().lease()) {
             told.insert(told.end(), lease->name_servers.begin(), lease->name_servers.end());
         }
+    }
+    for (const auto& each : dhcpv6_) {
+        const auto& servers = each->client().name_servers();
+        told.insert(told.end(), servers.begin(), servers.end());
     }
     const std::vector<ip_address> advertised = network_.advertised_name_servers();
     told.insert(told.end(), advertised.begin(), advertised.end());

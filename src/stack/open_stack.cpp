@@ -89,6 +89,11 @@ result<void> set_up(ip_stack& stack, std::uint32_t interface, const stack_defini
     for (const ip_address& server : what.name_servers) {
         stack.add_name_server(server);
     }
+    if (stack.net().device(interface).properties().medium == link_medium::ethernet) {
+        if (const auto started = stack.start_dhcpv6(interface); !started) {
+            return fail(started.error());
+        }
+    }
     if (what.dhcp) {
         if (const auto started = stack.start_dhcp(interface); !started) {
             return fail(started.error().wrap("dhcp"));

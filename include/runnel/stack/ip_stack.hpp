@@ -18,6 +18,7 @@ namespace runnel::inline v0::stack {
 
 class dhcp_client;
 class dhcp_driver;
+class dhcpv6_driver;
 
 /// A TCP/IP stack at work: a network and TCP above it, driven by the current loop. Links, addresses
 /// and routes are added to `net()`; flows come from `connect` and `listen` with `tcp()`.
@@ -56,17 +57,22 @@ public:
     /// How an interface's DHCP stands; null without.
     [[nodiscard]] const dhcp_client* dhcp(std::uint32_t interface) const noexcept;
 
+    /// Asks DHCPv6 servers for name servers when the routers of an interface say so (RFC 8415 6.1).
+    /// Errors: `invalid_argument` (no such interface, no Ethernet).
+    result<void> start_dhcpv6(std::uint32_t interface);
+
     /// Waits until nothing is missing that was asked for: addresses that were added are known to be
     /// free or taken, and DHCP gave one. Errors: those of the stop that came first.
     [[nodiscard]] task<result<void>> settled();
     /// A name server to be asked before those that others tell.
     void add_name_server(const ip_address& server) { name_servers_.push_back(server); }
-    /// The name servers that were added, that DHCP told, and that routers advertised, without
-    /// repetition.
+    /// The name servers that were added, that DHCP and DHCPv6 told, and that routers advertised,
+    /// without repetition.
     [[nodiscard]] std::vector<ip_address> name_servers() const;
 
 private:
     friend class dhcp_driver;
+    friend class dhcpv6_driver;
     struct wakeup final : timer {
         wakeup(ip_stack& owner, function fire) noexcept : timer(fire), stack(owner) {}
         ip_stack& stack;
@@ -84,6 +90,7 @@ private:
     std::vector<std::pair<std::uint32_t, captured_link*>> captured_;
     event changed_; // an address, or what DHCP knows
     std::vector<std::unique_ptr<dhcp_driver>> dhcp_;
+    std::vector<std::unique_ptr<dhcpv6_driver>> dhcpv6_;
     std::vector<ip_address> name_servers_;
 };
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hands any bytes to the parser of DHCP and to a client in the middle of its life. A message that
-// was read can be written and read again, with the same meaning.
+// Hands any bytes to the parser of DHCP, and to clients of DHCP and DHCPv6 in the middle of their
+// lives. A message that was read can be written and read again, with the same meaning.
 
 #include "runnel/core/check.hpp"
 #include "runnel/stack/ip/dhcp_client.hpp"
+#include "runnel/stack/ip/dhcpv6_client.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -80,11 +81,32 @@ void play(std::span<const std::byte> bytes) {
     }
 }
 
+/// An answer to DHCPv6, with the number of the conversation put in.
+void answer_v6(std::span<const std::byte> bytes) {
+    time_point now(std::chrono::hours(1));
+    dhcpv6_client client(mac, 1);
+    client.start(now);
+    for (int i = 0; i < 3 && client.deadline() != never; ++i) {
+        now = client.deadline();
+        client.advance(now);
+        const auto asked = client.next_message();
+        std::vector<std::byte> answer(bytes.begin(), bytes.end());
+        if (asked && answer.size() >= 4) {
+            std::memcpy(answer.data(), asked->data(), 4);
+            answer[0] = std::byte{7};
+        }
+        client.received(answer, now);
+        check(client.name_servers().size() <= dhcpv6_client::max_servers, "lists are bounded");
+        check(client.deadline() > now, "time goes on");
+    }
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto bytes = std::as_bytes(std::span(data, std::min<std::size_t>(size, 4096)));
     read_and_write(bytes);
     play(bytes);
+    answer_v6(bytes);
     return 0;
 }

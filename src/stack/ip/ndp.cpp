@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace runnel::inline v0::stack {
 namespace {
@@ -269,6 +270,11 @@ void network_core::receive_router(ip_packet& packet, std::span<const std::byte> 
     if (where.mac) {
         send_waiting(in, in.neighbours.learn(router, *where.mac, false, true, true, now),
                      *where.mac);
+    }
+    // Managed addresses mean that the rest is there, too.
+    const bool advises = (body[5] & std::byte{0xc0}) != std::byte{0};
+    if (std::exchange(in.advises_dhcpv6, advises) != advises) {
+        tell_changed();
     }
     take_router(in, router, now + std::chrono::seconds(load_be16(body.data() + 6)), now);
     for_each_option(body.subspan(16), [&](std::uint8_t kind, std::span<const std::byte> option) {

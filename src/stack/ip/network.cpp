@@ -111,6 +111,11 @@ std::vector<ip_address> network::advertised_name_servers() const {
     return all;
 }
 
+bool network::advises_dhcpv6(std::uint32_t interface) const {
+    const network_interface* const on = core_->interface(interface);
+    return on != nullptr && on->advises_dhcpv6;
+}
+
 void network::set_neighbour(std::uint32_t interface, const ip_address& address, mac_address mac) {
     network_interface* const on = core_->interface(interface);
     check(on != nullptr, "a neighbour is behind an interface");

@@ -55,6 +55,7 @@ struct network_interface {
     int solicitations_left = 0;
     time_point next_solicitation = never;
     std::vector<advertised> routers;
+    bool advises_dhcpv6 = false;
     std::vector<advertised> name_servers;
     group_reports groups_v4{secure_random_number()};
     group_reports groups_v6{secure_random_number()};

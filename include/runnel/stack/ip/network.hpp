@@ -123,6 +123,9 @@ public:
     /// The name servers that routers advertise (RFC 8106), while they do.
     [[nodiscard]] std::vector<ip_address> advertised_name_servers() const;
 
+    /// Whether the last router that spoke on a link said that DHCPv6 knows more (RFC 4861 4.2).
+    [[nodiscard]] bool advises_dhcpv6(std::uint32_t interface) const;
+
     /// A neighbour that is not asked for.
     void set_neighbour(std::uint32_t interface, const ip_address& address, mac_address mac);
     [[nodiscard]] std::vector<neighbour_info> neighbours(std::uint32_t interface) const;
@@ -143,8 +146,9 @@ public:
     /// Sets what is called after each frame that came over a link was dealt with, for whoever looks
     /// at the counters meanwhile. It must not call the network in turn. Null for nothing.
     void on_frame(void (*function)(void* context, std::uint32_t interface), void* context) noexcept;
-    /// Sets what is called when an address became usable, turned out to be a duplicate, or is gone.
-    /// It must not call the network in turn.
+    /// Sets what is called when an address became usable, turned out to be a duplicate, or is gone,
+    /// and when routers say something new of name servers or DHCPv6. It must not call the network
+    /// in turn.
     void on_change(link::ready_function function, void* context) noexcept;
 
     // ---- TCP
