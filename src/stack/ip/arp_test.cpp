@@ -158,6 +158,17 @@ TEST(Vlan, CarriesAndTakesFramesOfItsNumberOnly) {
     auto sent = wire.frames();
     ASSERT_EQ(sent.size(), 1U);
     EXPECT_EQ(parse_ethernet(sent[0]->front(18))->vlan, 42);
+    // Everything that IP sends, too.
+    ASSERT_TRUE(wire.host.net.send_echo(them, 1, 1, {}, 64, wire.lan.now()));
+    sent = wire.frames();
+    ASSERT_EQ(sent.size(), 2U); // and the question whether the neighbour is still there
+    std::size_t packets = 0;
+    for (const frame_ptr& one : sent) {
+        const auto header = parse_ethernet(one->front(18));
+        EXPECT_EQ(header->vlan, 42);
+        packets += header->type == ether_type::ipv4 ? 1U : 0U;
+    }
+    EXPECT_EQ(packets, 1U);
 }
 
 TEST(Vlan, OfTwoHostsCarriesATransfer) {
@@ -252,6 +263,47 @@ TEST(Bounds, OfRoutes) {
     }
     EXPECT_LE(added, route_table::capacity);
     EXPECT_GE(added, route_table::capacity - 8);
+}
+
+TEST(Mtus, OfTwoHostsMayDiffer) {
+    for (const bool large_client : {false, true}) {
+        test_lan lan;
+        test_host& a = lan.add();
+        test_host& b = lan.add();
+        memory_link_options cable;
+        cable.mtu = 9000;
+        auto [one, two] = make_memory_pair(cable, wire_mac_a, wire_mac_b);
+        interface_options small = only_v4();
+        small.mtu = 1500;
+        a.net.add_interface(std::move(one), large_client ? only_v4() : small, lan.now());
+        b.net.add_interface(std::move(two), large_client ? small : only_v4(), lan.now());
+        ASSERT_TRUE(a.net.add_address(1, test_prefix("10.0.0.1/24"), lan.now()));
+        ASSERT_TRUE(b.net.add_address(1, test_prefix("10.0.0.2/24"), lan.now()));
+        test_listener server(lan, b, 70'000);
+        ASSERT_TRUE(b.tcp.listen({test_address("0.0.0.0"), 80}, {}, server, lan.now()));
+        test_stream client(lan, a.tcp, 70'000, 1);
+        const auto entry = a.tcp.connect({test_address("10.0.0.2"), 80}, {}, client, lan.now());
+        ASSERT_TRUE(entry);
+        client.begin(**entry);
+        EXPECT_TRUE(lan.run_until([&] { return client.ended && server.streams[0].ended; }));
+        EXPECT_TRUE(client.right && client.read == 70'000);
+        EXPECT_TRUE(server.streams[0].right && server.streams[0].read == 70'000);
+    }
+}
+
+TEST(Icmp, OfTooFewBytesIsDropped) {
+    test_wire wire(only_v4());
+    ASSERT_TRUE(wire.host.net.add_address(1, test_prefix("10.0.0.1/24"), wire.lan.now()));
+    for (std::size_t size = 0; size < 8; ++size) {
+        std::vector<std::byte> bytes(20 + size);
+        ip_header ip;
+        ip.source = them;
+        ip.destination = us;
+        ip.protocol = ip_protocol::icmp;
+        write_ipv4(ip, size, std::span<std::byte, 20>(bytes.data(), 20));
+        wire.put({wire_mac_a, wire_mac_b, ether_type::ipv4, {}}, bytes);
+    }
+    EXPECT_EQ(wire.host.net.counters().drops(network_drop::truncated), 8U);
 }
 
 } // namespace

@@ -2,7 +2,7 @@
 #include "runnel/stack/ip/udp_socket.hpp"
 
 #include "runnel/core/checksum.hpp"
-#include "test_hosts.hpp"
+#include "test_wire.hpp"
 
 #include <cstring>
 
@@ -191,6 +191,29 @@ TEST(UdpPackets, AreVerifiedUnlessTheyHaveNoChecksum) {
     EXPECT_FALSE(put(7, -1));
     EXPECT_EQ(host.net.counters().drops(network_drop::bad_transport_checksum), 1U);
     EXPECT_EQ(host.net.counters().drops(network_drop::bad_header), 2U);
+}
+
+TEST(UdpPackets, NeverLookAsIfTheyHadNoChecksum) {
+    interface_options options;
+    options.ipv6 = false;
+    test_wire wire(options);
+    ASSERT_TRUE(wire.host.net.add_address(1, test_prefix("10.0.0.1/24"), wire.lan.now()));
+    wire.host.net.set_neighbour(1, test_address("10.0.0.2"), wire_mac_b);
+    const auto socket = wire.host.net.open_udp(*ip_endpoint::parse("10.0.0.1:1000"));
+    const auto checksum_of = [&](std::uint16_t word) {
+        std::array<std::byte, 2> bytes{};
+        store_be16(bytes.data(), word);
+        (void)wire.frames();
+        EXPECT_TRUE((*socket)->send_to(*ip_endpoint::parse("10.0.0.2:53"), buffer::copy_of(bytes),
+                                       wire.lan.now()));
+        auto sent = wire.frames();
+        return sent.size() == 1 ? load_be16(sent[0]->front(42).data() + 40) : std::uint16_t{0};
+    };
+    // The sum of all words with their complement is zero, for which its complement stands (RFC
+    // 768).
+    const std::uint16_t complement = checksum_of(0);
+    EXPECT_NE(complement, 0);
+    EXPECT_EQ(checksum_of(complement), 0xffff);
 }
 
 } // namespace
