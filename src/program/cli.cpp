@@ -112,11 +112,13 @@ void declare_globals(option_set& options, global_options& globals) {
         return {};
     });
     option_page stacks{.names = {"--stack"}, .kind = value_kind::text, .value = "NAME=LINK"};
-    stacks.text = "A TCP/IP stack of this program's own, for endpoints with stack=NAME: a link "
-                  "(tap:DEVICE, tun:DEVICE or memory:NAME) and settings, as in "
-                  "lan=tap:rn0,address=10.77.0.2/24. Settings: address (several), gateway, mtu, "
-                  "cc (cubic, new_reno, bbr), capture (a file for its packets), and of what it "
-                  "sends, loss=1%, delay=20ms and rate=100Mbit.";
+    stacks.text =
+        "A TCP/IP stack of this program's own, for endpoints with stack=NAME: a link (tap:DEVICE, "
+        "tun:DEVICE, packet:INTERFACE, qemu:PATH, qemu-connect:PATH, qemu-dgram:PATH or "
+        "memory:NAME) and settings, as in lan=tap:rn0,address=10.77.0.2/24. Settings: address "
+        "(several), gateway, mtu, cc (cubic, new_reno, bbr), capture (a file for its packets), "
+        "status (a socket for 'runnel stack'), peer (of qemu-dgram), offload=off, multi-queue=on, "
+        "and of what it sends, loss=1%, delay=20ms and rate=100Mbit.";
     stacks.repeats = true;
     options.add(std::move(stacks), [&globals](std::string_view given) -> result<void> {
         auto made = stack::stack_definition::parse(given);

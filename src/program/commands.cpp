@@ -15,6 +15,9 @@ std::vector<std::unique_ptr<command>> all_commands() {
     all.push_back(make_cert_command());
     all.push_back(make_tls_command());
     all.push_back(make_vsock_device_command());
+    all.push_back(make_ping_command());
+    all.push_back(make_capture_command());
+    all.push_back(make_stack_command());
     all.push_back(make_info_command());
     all.push_back(make_demo_command());
     all.push_back(make_completion_command());

@@ -102,6 +102,10 @@ result<void> define_stack(stack::stack_definition one) {
     return everything().stacks().add(std::move(one));
 }
 
+task<result<stack::ip_stack*>> open_defined_stack(std::string name) {
+    return everything().stacks().open(std::move(name));
+}
+
 task<result<flow_ptr>> open_flow(const endpoint& to) {
     return transports().connect(to);
 }

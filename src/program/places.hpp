@@ -30,6 +30,10 @@ void look_names_up_by(std::shared_ptr<resolver> names);
 /// Lets endpoints name this stack. Before the first is opened. Errors: two of one name.
 result<void> define_stack(stack::stack_definition one);
 
+/// The stack of this name, for the current loop; it lives as long as that. Errors: `not_found`, and
+/// those of opening it.
+[[nodiscard]] task<result<stack::ip_stack*>> open_defined_stack(std::string name);
+
 /// Opens a flow to an endpoint.
 [[nodiscard]] task<result<flow_ptr>> open_flow(const endpoint& to);
 

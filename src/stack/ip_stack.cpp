@@ -58,6 +58,7 @@ ip_stack::ip_stack(const options& how)
 }
 
 ip_stack::~ip_stack() {
+    kept_.clear();
     network_.on_change(nullptr, nullptr);
     layer_.disconnect(now());
     network_.on_ready(nullptr, nullptr);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "link/device.hpp"
 #include "link/link_wrapper.hpp"
 #include "runnel/core/random.hpp"
 #include "runnel/stack/link/capture_file.hpp"
 #include "runnel/stack/link/memory_link.hpp"
+#include "runnel/stack/link/packet_link.hpp"
+#include "runnel/stack/link/qemu_link.hpp"
 #include "runnel/stack/link/tap_link.hpp"
 #include "runnel/stack/stack_definition.hpp"
+#include "runnel/stack/stack_status.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <utility>
 
@@ -44,31 +47,37 @@ private:
     std::unique_ptr<link> port_;
 };
 
-mac_address random_mac() {
-    std::array<std::byte, 6> bytes{};
-    secure_random(bytes);
-    // Administered locally, and of one station.
-    bytes[0] = (bytes[0] | std::byte{2}) & ~std::byte{1};
-    return mac_address(bytes);
+/// A port of the switch of a name.
+std::unique_ptr<link> plug_in(const stack_definition& what) {
+    std::shared_ptr<memory_switch> hub = find_switch(what.device);
+    memory_link_options how;
+    how.mtu = what.mtu.value_or(how.mtu);
+    how.capabilities = link_capabilities::all();
+    auto port = hub->add_port(how, random_mac());
+    return std::make_unique<switch_port>(std::move(hub), std::move(port));
 }
 
-result<std::unique_ptr<link>> open_link(const stack_definition& what) {
-    if (what.kind == stack_definition::link_kind::memory) {
-        std::shared_ptr<memory_switch> hub = find_switch(what.device);
-        memory_link_options how;
-        how.mtu = what.mtu.value_or(how.mtu);
-        how.capabilities = link_capabilities::all();
-        auto port = hub->add_port(how, random_mac());
-        return std::make_unique<switch_port>(std::move(hub), std::move(port));
-    }
+result<std::unique_ptr<link>> open_device(const stack_definition& what) {
     tap_options how;
     how.name = what.device;
     how.tun = what.kind == stack_definition::link_kind::tun;
+    how.offload = what.offload;
+    how.multi_queue = what.multi_queue;
     auto opened = open_tap(loop::current(), how);
     if (!opened) {
         return fail(opened.error());
     }
     return std::move(opened->device);
+}
+
+result<std::unique_ptr<link>> open_machine(const stack_definition& what,
+                                           qemu_link_options::mode how) {
+    qemu_link_options options;
+    options.how = how;
+    options.path = what.device;
+    options.peer = what.peer;
+    options.mtu = what.mtu.value_or(options.mtu);
+    return open_qemu_link(loop::current(), options);
 }
 
 result<void> set_up(ip_stack& stack, std::uint32_t interface, const stack_definition& what) {
@@ -131,6 +140,31 @@ result<std::unique_ptr<link>> prepare_link(const stack_definition& what, capture
 
 } // namespace
 
+result<std::unique_ptr<link>> open_link(const stack_definition& what) {
+    using enum stack_definition::link_kind;
+    switch (what.kind) {
+    case tap:
+    case tun:
+        return open_device(what);
+    case packet: {
+        packet_options how;
+        how.interface = what.device;
+        how.overhear = what.overhear;
+        how.offload = what.offload;
+        return open_packet(loop::current(), how);
+    }
+    case qemu:
+        return open_machine(what, qemu_link_options::mode::listen);
+    case qemu_connect:
+        return open_machine(what, qemu_link_options::mode::connect);
+    case qemu_datagram:
+        return open_machine(what, qemu_link_options::mode::datagram);
+    case memory:
+        return plug_in(what);
+    }
+    return fail(errc::invalid_argument);
+}
+
 result<std::unique_ptr<ip_stack>> open_stack(const stack_definition& what) {
     captured_link* captured = nullptr;
     auto device = prepare_link(what, captured);
@@ -151,6 +185,11 @@ result<std::unique_ptr<ip_stack>> open_stack(const stack_definition& what) {
     }
     if (const auto good = set_up(*made, interface, what); !good) {
         return fail(good.error().wrap("stack '" + what.name + "'"));
+    }
+    if (!what.status.empty()) {
+        if (const auto good = offer_status(*made, what.name, what.status); !good) {
+            return fail(good.error().wrap("stack '" + what.name + "'"));
+        }
     }
     return made;
 }

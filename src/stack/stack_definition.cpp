@@ -38,13 +38,19 @@ bool is_name(std::string_view text) {
 result<void> read_link(std::string_view text, stack_definition& into) {
     std::string_view device = text;
     const std::string_view kind = cut(device, ':');
-    constexpr std::array<std::pair<std::string_view, stack_definition::link_kind>, 3> kinds{
-        {{"tap", stack_definition::link_kind::tap},
-         {"tun", stack_definition::link_kind::tun},
-         {"memory", stack_definition::link_kind::memory}}};
+    using enum stack_definition::link_kind;
+    constexpr std::array<std::pair<std::string_view, stack_definition::link_kind>, 7> kinds{
+        {{"tap", tap},
+         {"tun", tun},
+         {"packet", packet},
+         {"qemu", qemu},
+         {"qemu-connect", qemu_connect},
+         {"qemu-dgram", qemu_datagram},
+         {"memory", memory}}};
     const auto found = std::ranges::find(kinds, kind, [](const auto& one) { return one.first; });
-    if (found == kinds.end() || device.empty() || device.size() > 64) {
-        return wrong(text, "a link: tap:DEVICE, tun:DEVICE or memory:NAME");
+    if (found == kinds.end() || device.empty() || device.size() > 107) {
+        return wrong(text, "a link: tap:DEVICE, tun:DEVICE, packet:INTERFACE, qemu:PATH, "
+                           "qemu-connect:PATH, qemu-dgram:PATH or memory:NAME");
     }
     into.kind = found->second;
     into.device = device;
@@ -172,7 +178,40 @@ result<void> read_capture(std::string_view setting, std::string_view text, stack
     return {};
 }
 
-constexpr std::array<setting_kind, 10> setting_kinds{{{"address", read_address},
+result<void> read_status(std::string_view setting, std::string_view text, stack_definition& into) {
+    if (text.empty()) {
+        return wrong(setting, "the path of a Unix socket");
+    }
+    into.status = text;
+    return {};
+}
+
+result<void> read_switch(std::string_view setting, std::string_view text, bool& into) {
+    if (text != "on" && text != "off") {
+        return wrong(setting, "on or off");
+    }
+    into = text == "on";
+    return {};
+}
+
+result<void> read_offload(std::string_view setting, std::string_view text, stack_definition& into) {
+    return read_switch(setting, text, into.offload);
+}
+
+result<void> read_multi_queue(std::string_view setting, std::string_view text,
+                              stack_definition& into) {
+    return read_switch(setting, text, into.multi_queue);
+}
+
+result<void> read_peer(std::string_view setting, std::string_view text, stack_definition& into) {
+    if (into.kind != stack_definition::link_kind::qemu_datagram || text.empty()) {
+        return wrong(setting, "the path to which datagrams for qemu-dgram go");
+    }
+    into.peer = text;
+    return {};
+}
+
+constexpr std::array<setting_kind, 14> setting_kinds{{{"address", read_address},
                                                       {"gateway", read_gateway},
                                                       {"dhcp", read_dhcp},
                                                       {"dns", read_dns},
@@ -181,7 +220,11 @@ constexpr std::array<setting_kind, 10> setting_kinds{{{"address", read_address},
                                                       {"loss", read_loss},
                                                       {"delay", read_delay},
                                                       {"rate", read_rate},
-                                                      {"capture", read_capture}}};
+                                                      {"capture", read_capture},
+                                                      {"peer", read_peer},
+                                                      {"status", read_status},
+                                                      {"offload", read_offload},
+                                                      {"multi-queue", read_multi_queue}}};
 
 result<void> read_setting(std::string_view setting, stack_definition& into) {
     std::string_view value = setting;
@@ -227,6 +270,10 @@ result<stack_definition> stack_definition::parse(std::string_view text) {
     if (!good) {
         return fail(good.error().wrap("stack '" + made.name + "'"));
     }
+    if (made.kind == link_kind::qemu_datagram && made.peer.empty()) {
+        return fail(errc::invalid_argument,
+                    "stack '" + made.name + "' has no peer, as in peer=/run/guest.sock");
+    }
     if (made.addresses.empty() && !made.dhcp) {
         return fail(errc::invalid_argument, "stack '" + made.name +
                                                 "' has no address, as in address=10.77.0.2/24 or "
@@ -237,6 +284,12 @@ result<stack_definition> stack_definition::parse(std::string_view text) {
                     "stack '" + made.name + "': DHCP needs Ethernet, which a TUN device has not");
     }
     return made;
+}
+
+result<stack_definition> stack_definition::parse_link(std::string_view text) {
+    stack_definition made;
+    const auto good = read_link(text, made);
+    return good ? result<stack_definition>(std::move(made)) : fail(good.error());
 }
 
 result<std::vector<stack_definition>> stack_definition::parse_all(std::string_view text) {

@@ -58,12 +58,16 @@ TEST(StackDefinition, SaysWhatIsWrong) {
         const auto made = stack_definition::parse(text);
         return made ? std::string("fine") : std::string(made.error().text());
     };
-    EXPECT_EQ(text_of("lan"),
-              "stack 'lan': '': expected a link: tap:DEVICE, tun:DEVICE or memory:NAME");
+    const std::string links = "expected a link: tap:DEVICE, tun:DEVICE, packet:INTERFACE, "
+                              "qemu:PATH, qemu-connect:PATH, qemu-dgram:PATH or memory:NAME";
+    EXPECT_EQ(text_of("lan"), "stack 'lan': '': " + links);
     EXPECT_EQ(text_of("=tap:x"), "'=tap:x': expected NAME=LINK,SETTINGS, as "
                                  "lan=tap:rn0,address=10.77.0.2/24");
-    EXPECT_EQ(text_of("a=wire:x"),
-              "stack 'a': 'wire:x': expected a link: tap:DEVICE, tun:DEVICE or memory:NAME");
+    EXPECT_EQ(text_of("a=wire:x"), "stack 'a': 'wire:x': " + links);
+    EXPECT_EQ(text_of("a=qemu-dgram:/x,address=1.2.3.4/8"),
+              "stack 'a' has no peer, as in peer=/run/guest.sock");
+    EXPECT_EQ(text_of("a=tap:x,peer=/y"),
+              "stack 'a': 'peer=/y': expected the path to which datagrams for qemu-dgram go");
     EXPECT_EQ(text_of("a=tap:x"), "stack 'a' has no address, as in address=10.77.0.2/24 or dhcp");
     EXPECT_EQ(text_of("a=tap:x,adress=1.2.3.4/8"),
               "stack 'a': unknown setting 'adress'; did you mean 'address'?");

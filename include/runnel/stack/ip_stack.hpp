@@ -70,6 +70,9 @@ public:
     /// without repetition.
     [[nodiscard]] std::vector<ip_address> name_servers() const;
 
+    /// Keeps something that uses the stack, and drops it before the stack goes.
+    void keep(std::shared_ptr<void> user) { kept_.push_back(std::move(user)); }
+
 private:
     friend class dhcp_driver;
     friend class dhcpv6_driver;
@@ -92,6 +95,7 @@ private:
     std::vector<std::unique_ptr<dhcp_driver>> dhcp_;
     std::vector<std::unique_ptr<dhcpv6_driver>> dhcpv6_;
     std::vector<ip_address> name_servers_;
+    std::vector<std::shared_ptr<void>> kept_;
 };
 
 } // namespace runnel::inline v0::stack

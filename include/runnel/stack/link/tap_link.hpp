@@ -21,6 +21,8 @@ struct tap_options {
     /// Whether checksums and segmentation go over it undone, in both directions.
     bool offload = true;
     /// Whether the device may be opened several times, for several loops: the kernel spreads flows.
+    /// In one process all of these are one station, with one address, and each gets what is of no
+    /// flow (ARP, neighbour discovery, errors of ICMP).
     bool multi_queue = false;
     /// The address of our side. Unspecified for a random one.
     mac_address mac;
