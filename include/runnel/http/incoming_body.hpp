@@ -21,6 +21,7 @@ class incoming_body {
 public:
     incoming_body(const incoming_body&) = delete;
     incoming_body& operator=(const incoming_body&) = delete;
+    virtual ~incoming_body() = default;
 
     /// The next piece, at least 1 byte. `end` behind the last one, and only there: `truncated` if
     /// the flow ends before the body does, `limit_exceeded` for a body above the limit, a fault for
@@ -49,7 +50,6 @@ public:
 
 protected:
     incoming_body() noexcept = default;
-    ~incoming_body() = default;
 
     /// How reading finished, if it did.
     [[nodiscard]] const std::optional<error>& ended() const noexcept { return end_; }

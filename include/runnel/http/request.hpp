@@ -10,6 +10,7 @@
 #include "runnel/http/incoming_body.hpp"
 #include "runnel/http/status.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,8 +81,11 @@ public:
 
     [[nodiscard]] incoming_body& body() noexcept { return *body_; }
     /// Has the handler behind a middleware read another body: what the middleware makes of this
-    /// one. It outlives the handler.
-    void replace_body(incoming_body& body) noexcept { body_ = &body; }
+    /// one, which stays as it is.
+    void replace_body(std::unique_ptr<incoming_body> body) {
+        body_ = body.get();
+        replaced_.push_back(std::move(body));
+    }
 
     /// Sends 103 with fields, mostly `Link`, that the client can act on before the answer
     /// (RFC 8297). Does nothing for HTTP/1.0.
@@ -96,6 +100,7 @@ private:
     request_head head_;
     request_origin origin_;
     incoming_body* body_;
+    std::vector<std::unique_ptr<incoming_body>> replaced_;
     std::vector<std::pair<std::string_view, std::string>> parameters_;
 };
 
