@@ -21,7 +21,7 @@ protected:
     static void SetUpTestSuite() {
         EXPECT_TRUE(register_scheme({.name = "tls", .default_port = 443}));
         EXPECT_TRUE(register_scheme({.name = "http", .default_port = 80, .path_after_port = true}));
-        EXPECT_TRUE(register_scheme({.name = "mux"}));
+        EXPECT_TRUE(register_scheme({.name = "braid"}));
         EXPECT_TRUE(register_scheme({.name = "vsock",
                                      .form = scheme_form::id_port,
                                      .example = "vsock://2:1024",
@@ -107,9 +107,9 @@ constexpr good layered[] = {
     {"http+tcp://host:8/", "http+tcp|host|8|/|", "http+tcp://host:8/"},
     {"http+tls+tcp://[::1]/", "http+tls+tcp|::1|443|/|", "http+tls+tcp://[::1]:443/"},
     {"http+unix:/run/x", "http+unix||-|/run/x|", "http+unix:/run/x"},
-    {"MUX+tls+Unix:/x", "mux+tls+unix||-|/x|", "mux+tls+unix:/x"},
-    {"mux+exec:ssh host", "mux+exec||-|ssh host|", "mux+exec:ssh host"},
-    {"mux+stdio:", "mux+stdio||-||", "mux+stdio:"},
+    {"BRAID+tls+Unix:/x", "braid+tls+unix||-|/x|", "braid+tls+unix:/x"},
+    {"braid+exec:ssh host", "braid+exec||-|ssh host|", "braid+exec:ssh host"},
+    {"braid+stdio:", "braid+stdio||-||", "braid+stdio:"},
     {"vsock://2:1024", "vsock|2|1024||", "vsock://2:1024"},
     {"vsock://:1024", "vsock||1024||", "vsock://:1024"},
     {"vsock://host:4294967295", "vsock|host|4294967295||", "vsock://host:4294967295"},
@@ -340,8 +340,8 @@ TEST_F(Endpoint, TellsLayersAndTransportApart) {
     EXPECT_EQ(read->inner().to_string(), "tls+tcp://h:1?verify=no");
     EXPECT_EQ(read->inner().inner().to_string(), "tcp://h:1?verify=no");
     EXPECT_TRUE(read->inner().inner().layers().empty());
-    EXPECT_EQ(endpoint::parse("mux+http+unix:/x")->inner().to_string(), "http+unix:/x");
-    EXPECT_EQ(endpoint::parse("mux+hvsock://m/s")->inner().to_string(), "hvsock://m/s");
+    EXPECT_EQ(endpoint::parse("braid+http+unix:/x")->inner().to_string(), "http+unix:/x");
+    EXPECT_EQ(endpoint::parse("braid+hvsock://m/s")->inner().to_string(), "hvsock://m/s");
 }
 
 TEST_F(Endpoint, IsMadeOfPartsByTheSameRules) {

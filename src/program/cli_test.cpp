@@ -201,7 +201,7 @@ TEST_F(Cli, CompletionsKnowCommandsOptionsAndChoices) {
     EXPECT_TRUE(zsh.contains("_runnel_tree_leaf() {"));
     const std::string fish = fish_completion(line_->page());
     EXPECT_TRUE(fish.contains("-n '__runnel_at runnel copy' -s v -l verbose -d 'Say more'"));
-    EXPECT_TRUE(fish.contains("-l file -x -F -d 'A file'"));
+    EXPECT_TRUE(fish.contains("-l file -r -F -d 'A file'"));
 }
 
 TEST_F(Cli, EveryOptionOnAPageIsOneThatTheParserKnows) {
