@@ -9,6 +9,8 @@
 
 #include "runnel/async/blocking.hpp"
 #include "runnel/async/deadline.hpp"
+#include "runnel/async/event.hpp"
+#include "runnel/async/loop.hpp"
 #include "runnel/async/signals.hpp"
 #include "runnel/async/sleep.hpp"
 #include "runnel/host/inherited.hpp"
@@ -34,17 +36,18 @@ public:
     server(const session& session, std::span<const endpoint> places, const server_options& options,
            const handler_factory& make_handler)
         : session_(session), places_(places), options_(options), make_handler_(make_handler),
-          lanes_(options.loops * places.size()) {}
+          lanes_(options.loops * places.size()), unopened_(lanes_.size() - places.size()) {}
 
     task<int> run();
 
 private:
-    [[nodiscard]] task<result<void>> open_all();
+    [[nodiscard]] task<result<void>> open_here();
+    task<void> announce();
     task<void> work_here(std::size_t index, listener_ptr listener);
     task<result<void>> work(std::size_t index, listener_ptr listener);
-    task<result<void>> open_and_work(std::size_t index, const endpoint& at);
+    task<result<void>> open_and_work(std::size_t index, const endpoint& at, loop& home);
     task<void> run_thread(std::size_t index, const endpoint& at);
-    result<void> run_loop(std::size_t index, const endpoint& at);
+    result<void> run_loop(std::size_t index, const endpoint& at, loop& home);
     task<void> watch(signal_set& signals);
     task<void> display(time_point start);
     [[nodiscard]] std::uint64_t limit_of(std::size_t index) const;
@@ -60,12 +63,14 @@ private:
     std::deque<lane> lanes_; // first one for each place, then those of the next loop
     std::vector<listener_ptr> listeners_;
     std::vector<endpoint> bound_; // with the ports that they got
+    std::size_t unopened_;        // of the other loops
+    event all_opened_;            // or one that failed to
     std::atomic<std::uint64_t> numbers_{0};
     bool failed_ = false;
     bool interrupted_ = false;
 };
 
-task<result<void>> server::open_all() {
+task<result<void>> server::open_here() {
     const bool share = options_.loops > 1;
     for (const endpoint& at : places_) {
         result<listener_ptr> listener = co_await open_listener(at, share);
@@ -77,23 +82,33 @@ task<result<void>> server::open_all() {
         listeners_.push_back(*std::move(listener));
         bound_.push_back(bound ? *std::move(bound) : at); // an inherited one may have no name
     }
+    co_return result<void>();
+}
+
+/// Once all loops listen: a client that knows of it finds each of them.
+task<void> server::announce() {
+    if (unopened_ != 0) {
+        static_cast<void>(co_await all_opened_.wait());
+    }
+    if (failed_) {
+        co_return;
+    }
     for (std::size_t index = 0; index < listeners_.size(); ++index) {
         const std::string more = options_.announce ? options_.announce(bound_[index]) : "";
         session_.complain("listening on " + place_of(*listeners_[index], places_[index]) +
                           (more.empty() ? "" : " (" + more + ")"));
     }
-    co_return result<void>();
+    static_cast<void>(host::notify_manager("READY=1"));
 }
 
 task<int> server::run() {
     // Before anybody can know that it listens.
     signal_set signals{SIGINT, SIGTERM};
-    const result<void> opened = co_await open_all();
+    const result<void> opened = co_await open_here();
     if (!opened) {
         session_.complain(opened.error());
         co_return exit_failed;
     }
-    static_cast<void>(host::notify_manager("READY=1"));
     const time_point start = loop::current().now();
     const auto all = [&](scope& beside) -> task<void> {
         beside.spawn(watch(signals), "signals");
@@ -104,6 +119,7 @@ task<int> server::run() {
             for (std::size_t index = places_.size(); index < lanes_.size(); ++index) {
                 threads.spawn(run_thread(index, bound_[index % places_.size()]), "loop");
             }
+            co_await announce();
             for (std::size_t index = 1; index < places_.size(); ++index) {
                 threads.spawn(work_here(index, std::move(listeners_[index])), "place");
             }
@@ -132,29 +148,37 @@ task<result<void>> server::work(std::size_t index, listener_ptr listener) {
     co_return done;
 }
 
-task<result<void>> server::open_and_work(std::size_t index, const endpoint& at) {
+task<result<void>> server::open_and_work(std::size_t index, const endpoint& at, loop& home) {
     result<listener_ptr> listener = co_await open_listener(at, true);
     if (!listener) {
         co_return fail(listener.error());
     }
+    home.post([this] {
+        if (--unopened_ == 0) {
+            all_opened_.set();
+        }
+    });
     co_return co_await work(index, *std::move(listener));
 }
 
-result<void> server::run_loop(std::size_t index, const endpoint& at) {
+result<void> server::run_loop(std::size_t index, const endpoint& at, loop& home) {
     loop_options options;
     options.backend = session_.globals.backend;
     result<std::unique_ptr<loop>> made = loop::create(options);
     if (!made) {
         return fail(made.error());
     }
-    return (*made)->run(open_and_work(index, at));
+    return (*made)->run(open_and_work(index, at, home));
 }
 
 task<void> server::run_thread(std::size_t index, const endpoint& at) {
-    const auto call = [this, index, &at] { return run_loop(index, at); };
+    const auto call = [this, index, &at, &home = loop::current()] {
+        return run_loop(index, at, home);
+    };
     const result<void> done = co_await run_blocking(call);
     if (!done) {
         fail_all(done.error());
+        all_opened_.set();
     }
 }
 
