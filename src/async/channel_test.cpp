@@ -22,7 +22,8 @@ using namespace std::chrono_literals;
 /// Sends the numbers from `first` up to, not including, `last`.
 task<result<void>> send_numbers(channel<int>& to, int first, int last) {
     for (int i = first; i < last; ++i) {
-        if (auto sent = co_await to.send(int(i)); !sent) {
+        int item = i;
+        if (auto sent = co_await to.send(static_cast<int&&>(item)); !sent) {
             co_return sent;
         }
     }
