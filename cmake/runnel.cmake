@@ -217,13 +217,14 @@ function(runnel_fuzz layer name)
             add_custom_target(fuzz_targets)
         endif()
         add_dependencies(fuzz_targets ${test})
-        # libFuzzer adds what it finds to the first folder and only reads the second.
+        # libFuzzer adds what it finds to the first folder and only reads the second. Its own code
+        # for a failure, 77, would count as skipped.
         set(found ${PROJECT_BINARY_DIR}/found/${name})
         file(MAKE_DIRECTORY ${found} ${PROJECT_BINARY_DIR}/crashes)
         math(EXPR timeout "60 + ${RUNNEL_FUZZ_SECONDS}")
         _runnel_add_test(${test} fuzz ${timeout} OFF ""
             ${test} -max_total_time=${RUNNEL_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
-            -print_final_stats=1
+            -print_final_stats=1 -seed=1 -error_exitcode=1
             -artifact_prefix=${PROJECT_BINARY_DIR}/crashes/${name}- ${found} ${corpus})
     else()
         _runnel_executable(tests ${layer} ${name} ${ARGN})

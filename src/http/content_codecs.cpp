@@ -9,6 +9,10 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -160,12 +164,16 @@ public:
             buffer out = buffer::allocate(step);
             ZSTD_inBuffer in{data.data(), data.size(), 0};
             ZSTD_outBuffer to{out.writable().data(), step, 0};
+            if (!begins_well(data)) {
+                return undecodable();
+            }
             const std::size_t left = ZSTD_decompressStream(context_, &to, &in);
             if (ZSTD_isError(left) != 0) {
                 return undecodable();
             }
             if (in.pos != 0 || to.pos != 0) {
                 complete_ = left == 0; // otherwise a frame goes on
+                seen_ = complete_ ? 0 : std::min(seen_ + in.pos, magic.size());
             }
             data = data.subspan(in.pos);
             out.truncate(to.pos);
@@ -177,8 +185,30 @@ public:
     [[nodiscard]] bool complete() const noexcept override { return complete_; }
 
 private:
+    static constexpr std::array<std::uint8_t, 4> magic{0x28, 0xB5, 0x2F, 0xFD};
+    static constexpr std::array<std::uint8_t, 4> skippable{0x50, 0x2A, 0x4D, 0x18};
+
+    /// Whether a frame is one of RFC 8878, section 3.1: the library also knows older formats, which
+    /// it does not read alike from pieces.
+    bool begins_well(std::span<const std::byte> data) noexcept {
+        const std::size_t count = std::min(magic.size() - seen_, data.size());
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto byte = std::to_integer<std::uint8_t>(data[i]);
+            if (seen_ + i == 0) {
+                skips_ = (byte & 0xF0U) == skippable[0];
+            }
+            const bool any_low = skips_ && seen_ + i == 0;
+            if (!any_low && byte != (skips_ ? skippable : magic).at(seen_ + i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     ZSTD_DCtx* context_;
     bool complete_ = true;
+    bool skips_ = false;
+    std::size_t seen_ = 0; // of the magic number of a frame
 };
 
 class brotli_encoder final : public content_encoder {

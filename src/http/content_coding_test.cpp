@@ -52,6 +52,17 @@ std::string some_text(std::size_t size) {
     return text;
 }
 
+TEST(ContentCoding, TakesFramesOfZstdThatAreSkippedAndNoneOfItsOlderFormats) {
+    const std::string skipped("\x5A\x2A\x4D\x18\x03\0\0\0abc", 11);
+    const std::string coded = skipped + encode(content_coding::zstd, "text") + skipped;
+    const std::string older("\x25\xB5\x2F\xFD\0\x40\xCA\x62\x09\x6C", 10);
+    for (const std::size_t piece : {1U, 3U, 1000U}) {
+        EXPECT_EQ(decode(content_coding::zstd, coded, piece), "text");
+        EXPECT_EQ(decode(content_coding::zstd, older, piece), "<wrong>");
+        EXPECT_EQ(decode(content_coding::zstd, coded + older, piece), "text<wrong>");
+    }
+}
+
 TEST(ContentCoding, GivesBackWhatItWasGivenHoweverItIsCut) {
     for (const content_coding coding : all_codings) {
         for (const std::size_t size : {0U, 1U, 1000U, 200000U}) {

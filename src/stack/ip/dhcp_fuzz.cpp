@@ -20,6 +20,9 @@ using namespace runnel::stack;
 
 constexpr mac_address mac(2, 0, 0, 0, 0, 1);
 
+/// No machine runs for so long, and a lease of 136 years from then on still ends within time.
+constexpr time_point latest(std::chrono::years(100));
+
 void read_and_write(std::span<const std::byte> bytes) {
     const auto first = dhcp_message::parse(bytes);
     if (!first) {
@@ -56,7 +59,7 @@ void play(std::span<const std::byte> bytes) {
     dhcp_client client(mac, 1);
     client.start(now);
     std::uint32_t transaction = drain(client, now, true);
-    while (bytes.size() > 2) {
+    while (bytes.size() > 2 && now < latest) {
         const std::size_t size =
             std::min<std::size_t>(load_be16(bytes.data()) % 512, bytes.size() - 2);
         std::vector<std::byte> message(bytes.begin() + 2,
@@ -86,7 +89,7 @@ void answer_v6(std::span<const std::byte> bytes) {
     time_point now(std::chrono::hours(1));
     dhcpv6_client client(mac, 1);
     client.start(now);
-    for (int i = 0; i < 3 && client.deadline() != never; ++i) {
+    for (int i = 0; i < 3 && client.deadline() < latest; ++i) {
         now = client.deadline();
         client.advance(now);
         const auto asked = client.next_message();
